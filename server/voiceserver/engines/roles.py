@@ -1,0 +1,121 @@
+"""The four roles of an engine, as the pipeline sees them.
+
+An engine is one object for all sessions of a server: `start` loads models and worker processes, `close` ends them.
+Streams are async iterators that the caller pulls; a stream is ended early by cancelling the task that pulls it, or by
+closing the iterator, and then yields nothing more. Audio is mono, signed 16 bit, little-endian. Engines keep no
+metrics: whoever pulls them measures.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class EngineError(Exception):
+    """An engine cannot do its work. The message is a sentence for whoever runs the server: what, and what to do."""
+
+
+class Engine(Protocol):
+    """What the four roles share. Constructed with a frozen msgspec Struct of settings, its class's `Settings`."""
+
+    async def start(self) -> None:
+        """Load what is needed. Raises EngineError. Called once, before anything else."""
+
+    async def close(self) -> None:
+        """End every worker, thread and task of the engine. Legal at any time, and twice."""
+
+
+class VadDetector(Protocol):
+    """Speech detection of one session. Synchronous: it runs beside the event loop, so a frame costs well under a
+    millisecond."""
+
+    def probability(self, frame: bytes) -> float:
+        """Probability (0 to 1) that the frame, exactly `frame_samples` long, holds speech."""
+
+    def reset(self) -> None:
+        """Forget what was heard: the next frame does not follow the last one."""
+
+
+class Vad(Engine, Protocol):
+    sample_rate: int
+    frame_samples: int
+
+    def detector(self) -> VadDetector:
+        """A detector of its own state, for one session."""
+
+
+class Transcript(NamedTuple):
+    """What was said since the stream began."""
+
+    text: str
+    """Lower-case words without punctuation, or cased and punctuated text, as the engine gives it; "" for no words."""
+    is_final: bool
+    stable_chars: int = 0
+    """The first so many characters are not expected to change; all of them in a final transcript."""
+
+
+class Stt(Engine, Protocol):
+    sample_rate: int
+
+    def transcribe(self, audio: AsyncIterator[bytes], *, locale: str) -> AsyncIterator[Transcript]:
+        """Transcribe one segment while it is spoken.
+
+        `audio` yields pieces of any length at `sample_rate` and ends with the segment. Yields partial transcripts when
+        they change, and after `audio` ended exactly one final transcript, the last thing it yields. Raises EngineError.
+        """
+
+
+class Speaker(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class ChatMessage(NamedTuple):
+    speaker: Speaker
+    text: str
+    """Of the assistant: only what the user heard."""
+
+
+class Token(NamedTuple):
+    """A piece of the reply's text, in order; the pieces joined are the reply."""
+
+    text: str
+
+
+class TokenUsage(NamedTuple):
+    input_tokens: int
+    output_tokens: int
+
+
+class Llm(Engine, Protocol):
+    def reply(self, conversation: Sequence[ChatMessage], *, locale: str) -> AsyncIterator[Token | TokenUsage]:
+        """The assistant's next words. `conversation` ends with the user. Where known, usage comes last.
+
+        Raises EngineError, also where the reply ended without having been finished.
+        """
+
+
+class SpokenWord(NamedTuple):
+    """Where a word of the text lies in the audio."""
+
+    start_char: int
+    end_char: int
+    """Characters `start_char:end_char` of the text given to `synthesize`."""
+    start_sample: int
+    """Its first sample, counted from the first sample of that text's audio."""
+
+
+class SpeechAudio(NamedTuple):
+    """The next piece of speech. Any length, but streams want them short (20 to 200 ms)."""
+
+    audio: bytes
+    words: tuple[SpokenWord, ...] = ()
+    """Words that begin in this piece or later, each once, in order; none where the engine knows no times."""
+
+
+class Tts(Engine, Protocol):
+    sample_rate: int
+
+    def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:
+        """Speak one clause. Text without anything to say may yield nothing. Raises EngineError, also for a voice that
+        is not there."""

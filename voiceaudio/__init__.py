@@ -1,0 +1,1 @@
+"""Audio as both ends need it: Opus, containers, resampling, levels. Mono, signed 16 bit, little-endian throughout."""
