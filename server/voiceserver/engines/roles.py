@@ -39,6 +39,8 @@ class VadDetector(Protocol):
 class Vad(Engine, Protocol):
     sample_rate: int
     frame_samples: int
+    hears_silence: bool
+    """Its detectors count on hearing everything; otherwise silence is kept from them by an energy gate."""
 
     def detector(self) -> VadDetector:
         """A detector of its own state, for one session."""

@@ -1,0 +1,78 @@
+"""The opening of a session: `session_start` in, `session_ready` or a fatal `error` out."""
+
+import asyncio
+from typing import NamedTuple
+
+from voiceserver.negotiation import choose_input, choose_output
+from voiceserver.transport import Transport
+from voicewire.clock import Clock
+from voicewire.connection import Connection
+from voicewire.errors import ErrorCode, ProtocolError
+from voicewire.formats import AudioFormat
+from voicewire.messages import Engines, Error, Limits, SessionReady, SessionStart
+
+TIMEOUT_S = 10.0
+"""How long a connection may be open without a `session_start`."""
+
+
+class Agreement(NamedTuple):
+    """What both sides know once the session is ready."""
+
+    session_id: str
+    resume_token: str
+    start: SessionStart
+    input: AudioFormat
+    output: AudioFormat
+
+
+class Offer(NamedTuple):
+    """What the server tells every client."""
+
+    engines: Engines
+    limits: Limits
+    lead_ms: int
+
+
+async def agree(
+    transport: Transport, connection: Connection, offer: Offer, *, session_id: str, resume_token: str, clock: Clock
+) -> Agreement:
+    """Wait for the client's first message and answer it.
+
+    Raises ProtocolError, always fatal, after telling the client so; and Disconnected.
+    """
+    try:
+        start = await _receive_start(transport, connection, clock)
+        agreement = Agreement(session_id, resume_token, start, choose_input(start.input), choose_output(start.output))
+    except ProtocolError as error:
+        await refuse(transport, connection, error)
+        raise
+    ready = SessionReady(
+        session_id=session_id,
+        resume_token=resume_token,
+        input=agreement.input,
+        output=agreement.output,
+        engines=offer.engines,
+        limits=offer.limits,
+        lead_ms=offer.lead_ms,
+    )
+    await transport.send(connection.send(ready))
+    return agreement
+
+
+async def refuse(transport: Transport, connection: Connection, error: ProtocolError) -> None:
+    """Tell the client why there will be no session, and close. Raises Disconnected."""
+    message = Error(code=error.code, message=error.message, field=error.field, fatal=True)
+    await transport.send(connection.send(message))
+    await transport.close(error.close_code, error.message)
+
+
+async def _receive_start(transport: Transport, connection: Connection, clock: Clock) -> SessionStart:
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            data = await transport.recv()
+    except TimeoutError:
+        message = f"no `session_start` came within {TIMEOUT_S:g} s"
+        raise ProtocolError(ErrorCode.NOT_STARTED, message, fatal=True) from None
+    start = connection.receive(data, clock.now_ns())
+    assert isinstance(start, SessionStart), "a connection's first message is session_start"
+    return start

@@ -1,0 +1,87 @@
+"""What waits to be written to one client."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from voiceserver.playhead import SpokenFrame
+from voiceserver.transport import Transport
+from voicewire.connection import Connection
+from voicewire.formats import Codec
+from voicewire.frames import AudioFrame, FrameKind
+from voicewire.messages import Down
+
+CAPACITY = 4096
+"""Messages and frames together. Audio is released at most a lead ahead of the playhead, so a client that reads stays
+far below; one that does not is disconnected when this is reached."""
+
+
+class OutboxFull(Exception):
+    """The client does not read what it is sent."""
+
+
+class _WaitingFrame(NamedTuple):
+    turn_id: int
+    frame: SpokenFrame
+
+
+class Outbox:
+    """Control before audio: a `reply_cancelled` overtakes the frames it cancels. Sequence numbers are given as frames
+    are written, so that dropped ones leave no gap."""
+
+    def __init__(self, connection: Connection, codec: Codec, on_frame_sent: Callable[[int, SpokenFrame], None]) -> None:
+        self._connection = connection
+        self._codec = codec
+        self._on_frame_sent = on_frame_sent
+        self._control: deque[Down] = deque()
+        self._audio: deque[_WaitingFrame] = deque()
+        self._sequence = 0
+        self._closing = False
+        self._changed = asyncio.Event()
+
+    def put(self, message: Down) -> None:
+        """Raises OutboxFull."""
+        self._check()
+        self._control.append(message)
+        self._changed.set()
+
+    def put_audio(self, turn_id: int, frame: SpokenFrame) -> None:
+        """Raises OutboxFull."""
+        self._check()
+        self._audio.append(_WaitingFrame(turn_id, frame))
+        self._changed.set()
+
+    def drop_audio(self, turn_id: int) -> None:
+        """Nothing of this turn is written any more."""
+        self._audio = deque(waiting for waiting in self._audio if waiting.turn_id != turn_id)
+
+    def close(self) -> None:
+        """Let `run` return once all control messages are written."""
+        self._closing = True
+        self._changed.set()
+
+    async def run(self, transport: Transport) -> None:
+        """Write until closed. Raises Disconnected."""
+        while True:
+            while self._control or (self._audio and not self._closing):
+                if self._control:
+                    await transport.send(self._connection.send(self._control.popleft()))
+                else:
+                    await self._send_audio(transport, self._audio.popleft())
+            if self._closing:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _send_audio(self, transport: Transport, waiting: _WaitingFrame) -> None:
+        turn_id, frame = waiting
+        kind = FrameKind.TTS_AUDIO_CHUNK
+        wire = AudioFrame(kind, self._codec, turn_id, self._sequence, frame.pts, frame.payload)
+        self._sequence += 1
+        await transport.send(self._connection.send(wire))
+        self._on_frame_sent(turn_id, frame)
+
+    def _check(self) -> None:
+        if len(self._control) + len(self._audio) >= CAPACITY:
+            raise OutboxFull

@@ -1,0 +1,203 @@
+"""The making of one reply: LLM -> clauses -> TTS -> encoded frames, each stage at work while its source still is."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import NamedTuple, Protocol, TypeVar, cast
+
+from voiceserver.clauses import Clause, ClauseSplitter
+from voiceserver.engines.roles import ChatMessage, EngineError, Llm, SpeechAudio, Token, TokenUsage, Tts
+from voiceserver.logs import SessionLog
+from voiceserver.playhead import ReplyQueue
+from voiceserver.speech_encoder import SpeechEncoder
+from voiceserver.spoken import SpokenText
+from voicewire.clock import Clock
+from voicewire.errors import ErrorCode
+from voicewire.formats import AudioFormat
+from voicewire.marks import Mark
+
+CLAUSES_WAITING = 64
+"""Clauses between LLM and TTS; when there are more, the LLM's stream is not read on."""
+
+AUDIO_WAITING_MS = 4_000
+"""Audio between TTS and the client; when there is more, TTS is not read on."""
+
+Item = TypeVar("Item")
+
+
+class ReplySettings(NamedTuple):
+    output: AudioFormat
+    locale: str
+    voice: str | None
+    lead_ms: int
+    overlapped: bool
+    """Otherwise each stage waits for the one before it to finish: the anti-pattern, to be measured against."""
+    llm_timeout_ms: int
+    """Longest wait for the next piece of text."""
+    tts_timeout_ms: int
+    """Longest wait for the next piece of speech."""
+
+
+class ReplyListener(Protocol):
+    """Whom a reply tells what comes of it. Every call carries the turn, since it may have been cancelled meanwhile."""
+
+    def reply_marked(self, turn_id: int, mark: Mark, at_ns: int) -> None: ...
+    def reply_token(self, turn_id: int, index: int, text: str) -> None: ...
+    def reply_audio_queued(self, turn_id: int) -> None: ...
+    def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None: ...
+
+
+class _StageError(Exception):
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class _Limit(NamedTuple):
+    """Whose stream it is, and how long the next item may take."""
+
+    code: ErrorCode
+    name: str
+    timeout_ms: int
+
+
+class Reply:
+    """`run` is the task that makes it; `queue` is what may be sent of it."""
+
+    def __init__(
+        self,
+        turn_id: int,
+        *,
+        llm: Llm,
+        tts: Tts,
+        settings: ReplySettings,
+        conversation: tuple[ChatMessage, ...],
+        listener: ReplyListener,
+        clock: Clock,
+        log: SessionLog,
+    ) -> None:
+        self.turn_id = turn_id
+        self.queue = ReplyQueue(settings.output.rate, lead_ms=settings.lead_ms, capacity_ms=AUDIO_WAITING_MS)
+        self.spoken = SpokenText(tts.sample_rate)
+        self.usage = TokenUsage(0, 0)
+        self._tokens = 0
+        self._llm = llm
+        self._tts = tts
+        self._settings = settings
+        self._conversation = conversation
+        self._listener = listener
+        self._clock = clock
+        self._log = log
+        self._encoder = SpeechEncoder(tts.sample_rate, settings.output)
+        self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(CLAUSES_WAITING)
+        self._room = asyncio.Event()
+        self._marked: set[Mark] = set()
+
+    async def run(self) -> None:
+        try:
+            if self._settings.overlapped:
+                async with asyncio.TaskGroup() as stages:
+                    stages.create_task(self._think(), name=f"llm of turn {self.turn_id}")
+                    stages.create_task(self._speak(), name=f"tts of turn {self.turn_id}")
+            else:
+                await self._think()
+                await self._speak()
+        except* _StageError as failures:
+            failure = failures.exceptions[0]
+            assert isinstance(failure, _StageError)
+            self._listener.reply_failed(self.turn_id, failure.code, failure.message)
+
+    def room_made(self) -> None:
+        """Frames were taken from the queue."""
+        if not self.queue.is_full:
+            self._room.set()
+
+    async def _think(self) -> None:
+        splitter = ClauseSplitter()
+        self._mark(Mark.LLM_REQUESTED)
+        stream = self._llm.reply(self._conversation, locale=self._settings.locale)
+        limit = _Limit(ErrorCode.LLM_FAILED, "the language model", self._settings.llm_timeout_ms)
+        async with aclosing(self._pull(stream, limit)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, TokenUsage):
+                    self.usage = piece
+                elif piece.text:
+                    await self._take_token(piece, splitter)
+        self._mark(Mark.LLM_DONE)
+        if self._settings.overlapped:
+            clauses = splitter.finish()
+        else:
+            clauses = [Clause(self.spoken.text, 0, len(self.spoken.text))] if self.spoken.text.strip() else []
+        for clause in clauses:
+            await self._clauses.put(clause)
+        await self._clauses.put(None)
+
+    async def _take_token(self, token: Token, splitter: ClauseSplitter) -> None:
+        self._mark(Mark.LLM_FIRST_TOKEN)
+        self.spoken.add_text(token.text)
+        self._listener.reply_token(self.turn_id, self._tokens, token.text)
+        self._tokens += 1
+        if self._settings.overlapped:
+            for clause in splitter.push(token.text):
+                await self._clauses.put(clause)
+
+    async def _speak(self) -> None:
+        pending: list[SpeechAudio] = []
+        while clause := await self._clauses.get():
+            self._mark(Mark.TTS_REQUESTED)
+            self.spoken.begin_clause(clause)
+            stream = self._tts.synthesize(clause.text, voice=self._settings.voice, locale=self._settings.locale)
+            limit = _Limit(ErrorCode.TTS_FAILED, "speech synthesis", self._settings.tts_timeout_ms)
+            async with aclosing(self._pull(stream, limit)) as pieces:
+                async for piece in pieces:
+                    if piece.audio:
+                        self._mark(Mark.TTS_FIRST_AUDIO)
+                    self.spoken.add_audio(len(piece.audio) // 2, piece.words)
+                    if self._settings.overlapped:
+                        await self._queue_audio(piece)
+                    else:
+                        pending.append(piece)
+        if Mark.TTS_FIRST_AUDIO in self._marked:
+            self._mark(Mark.TTS_DONE)
+        for piece in pending:
+            await self._queue_audio(piece)
+        for frame in self._encoder.flush():
+            self.queue.put(frame)
+        self.queue.finish()
+        self._listener.reply_audio_queued(self.turn_id)
+
+    async def _queue_audio(self, piece: SpeechAudio) -> None:
+        for frame in self._encoder.encode(piece.audio):
+            self.queue.put(frame)
+        self._listener.reply_audio_queued(self.turn_id)
+        while self.queue.is_full:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _pull(self, stream: AsyncIterator[Item], limit: _Limit) -> AsyncGenerator[Item, None]:
+        """The stream's items. Whatever goes wrong in an engine, and an item that does not come in time, is a
+        _StageError: it costs this reply and nothing else."""
+        items = cast(AsyncGenerator[Item, None], stream)
+        try:
+            async with aclosing(items):
+                while True:
+                    async with asyncio.timeout(limit.timeout_ms / 1000):
+                        try:
+                            item = await anext(items)
+                        except StopAsyncIteration:
+                            return
+                    yield item
+        except TimeoutError:
+            message = f"{limit.name} did not answer within {limit.timeout_ms / 1000:g} s"
+            raise _StageError(limit.code, message) from None
+        except EngineError as error:
+            raise _StageError(limit.code, str(error)) from None
+        except Exception as error:
+            self._log.exception("engine raised", turn=self.turn_id, stage=limit.name)
+            raise _StageError(limit.code, f"{limit.name} failed: {type(error).__name__}") from None
+
+    def _mark(self, mark: Mark) -> None:
+        if mark not in self._marked:
+            self._marked.add(mark)
+            self._listener.reply_marked(self.turn_id, mark, self._clock.now_ns())

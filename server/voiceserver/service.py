@@ -1,0 +1,164 @@
+"""The engines and the sessions that share them; how a client got here is server.py's affair."""
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from typing import Self
+
+from voiceserver.conversation import Conversation, ConversationStore
+from voiceserver.engines import registry
+from voiceserver.engines.registry import Role
+from voiceserver.handshake import Agreement, Offer, agree, refuse
+from voiceserver.logs import LOGGER, SessionLog
+from voiceserver.outbox import OutboxFull
+from voiceserver.session import EngineSet, Session, SessionOver, SessionSettings
+from voiceserver.settings import Pipeline, ServerSettings
+from voiceserver.transport import Disconnected, Transport
+from voiceserver.turn import TurnSettings
+from voicewire.clock import NS_PER_MS, Clock
+from voicewire.connection import Connection, Side
+from voicewire.errors import ErrorCode, ProtocolError
+from voicewire.messages import Engines, Limits
+
+DRAIN_S = 5.0
+"""How long a service that ends waits for replies that are being given."""
+
+
+class Service:
+    """`async with` starts the engines and ends them, sessions first. Raises SpecError or EngineError."""
+
+    def __init__(self, settings: ServerSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        specs = {role: settings.engine(role) for role in Role}
+        self._engines = EngineSet(
+            vad=registry.create(Role.VAD, specs[Role.VAD]),
+            stt=registry.create(Role.STT, specs[Role.STT]),
+            llm=registry.create(Role.LLM, specs[Role.LLM]),
+            tts=registry.create(Role.TTS, specs[Role.TTS]),
+        )
+        self.engines = Engines(
+            vad=registry.describe(Role.VAD, specs[Role.VAD]),
+            stt=registry.describe(Role.STT, specs[Role.STT]),
+            llm=registry.describe(Role.LLM, specs[Role.LLM]),
+            tts=registry.describe(Role.TTS, specs[Role.TTS]),
+        )
+        self._limits = Limits()
+        self._session_settings = _session_settings(settings)
+        self._store = ConversationStore()
+        self._sessions: set[Session] = set()
+        self._connections = 0
+        self._stack = AsyncExitStack()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.is_ready = False
+
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for engine in self._engines:
+                stack.push_async_callback(engine.close)
+            async with asyncio.TaskGroup() as tasks:
+                for engine in self._engines:
+                    tasks.create_task(engine.start())
+            self._stack = stack.pop_all()
+        self.is_ready = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_ready = False
+        await self._drain()
+        await self._stack.aclose()
+
+    async def converse(self, transport: Transport) -> None:
+        """Serve one client to the end. Whatever goes wrong concerns this client alone, and is told or logged."""
+        session_id = secrets.token_hex(4)
+        log = SessionLog(session_id)
+        connection = Connection(Side.SERVER, self._limits)
+        self._connections += 1
+        self._idle.clear()
+        try:
+            if self._connections > self._settings.sessions:
+                message = f"all {self._settings.sessions} sessions are in use; try again later"
+                await refuse(transport, connection, ProtocolError(ErrorCode.SERVER_FULL, message, fatal=True))
+                return
+            offer = Offer(self.engines, self._limits, self._session_settings.lead_ms)
+            token = secrets.token_urlsafe(16)
+            agreement = await agree(
+                transport, connection, offer, session_id=session_id, resume_token=token, clock=self._clock
+            )
+            log.info("session started", input=agreement.input, output=agreement.output)
+            await self._run(agreement, transport, connection, log)
+        except ProtocolError as error:
+            log.info("session refused", code=error.code.value, field=error.field)
+        except Disconnected:
+            log.info("client gone before the session started")
+        finally:
+            self._connections -= 1
+            if not self._connections:
+                self._idle.set()
+
+    async def _run(self, agreement: Agreement, transport: Transport, connection: Connection, log: SessionLog) -> None:
+        resumed = self._store.take(agreement.start.resume_token) if agreement.start.resume_token else None
+        session = Session(
+            agreement,
+            transport=transport,
+            connection=connection,
+            engines=self._engines,
+            settings=self._session_settings,
+            conversation=resumed or Conversation(),
+            clock=self._clock,
+        )
+        self._sessions.add(session)
+        close_code, reason = 1000, ""
+        try:
+            await session.run()
+        except* Disconnected:
+            log.info("client gone")
+        except* OutboxFull:
+            log.warning("client does not read")
+            close_code, reason = 1008, "messages were not read"
+        except* SessionOver as group:
+            over = group.exceptions[0]
+            assert isinstance(over, SessionOver)
+            close_code, reason = over.close_code, over.reason
+        except* Exception:
+            log.exception("session failed")
+            close_code, reason = 1011, "internal error"
+        finally:
+            self._sessions.discard(session)
+            self._store.keep(agreement.resume_token, session.conversation)
+        await transport.close(close_code, reason)
+
+    async def _drain(self) -> None:
+        for session in self._sessions:
+            session.drain(round(DRAIN_S * 1000) if session.is_replying else 0)
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                for session in list(self._sessions):
+                    await session.replied()
+        except TimeoutError:
+            LOGGER.warning("replies are cut short: the server is going away")
+        for session in self._sessions:
+            session.end(ErrorCode.GOING_AWAY, "the server is going away")
+        await self._idle.wait()
+
+
+def _session_settings(settings: ServerSettings) -> SessionSettings:
+    return SessionSettings(
+        turn=TurnSettings(
+            silence_ns=settings.silence_ms * NS_PER_MS,
+            commit_timeout_ns=settings.commit_timeout_ms * NS_PER_MS,
+            barge_in=settings.barge_in,
+            barge_in_ns=settings.barge_in_ms * NS_PER_MS,
+        ),
+        hangover_ms=settings.hangover_ms,
+        lead_ms=settings.lead_ms,
+        overlapped=settings.pipeline is Pipeline.OVERLAPPED,
+        idle_timeout_ms=settings.idle_timeout_ms,
+        llm_timeout_ms=settings.llm_timeout_ms,
+        tts_timeout_ms=settings.tts_timeout_ms,
+    )

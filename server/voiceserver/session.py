@@ -1,0 +1,480 @@
+"""One client's session: the shell around the turn machine.
+
+Everything that happens becomes an event for `_apply`, which asks the machine and carries out what it says at once,
+without awaiting: start or cancel a task, put into a bounded queue, arm the one timer. What asynchronous stages report
+carries its turn, and what is stale is dropped in the first line that sees it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import NamedTuple
+
+from voiceserver.conversation import Conversation
+from voiceserver.engines.roles import Llm, Stt, Tts, Vad
+from voiceserver.handshake import Agreement
+from voiceserver.hearing import Hearing
+from voiceserver.logs import SessionLog
+from voiceserver.negotiation import turn_settings
+from voiceserver.outbox import Outbox
+from voiceserver.playhead import SpokenFrame
+from voiceserver.reply import Reply, ReplySettings
+from voiceserver.transcription import Transcription
+from voiceserver.transport import Transport
+from voiceserver.turn import (
+    AbandonTranscription,
+    AnnounceSpeechStarted,
+    AnnounceSpeechStopped,
+    AudioEnded,
+    AudioHeard,
+    CancelReply,
+    DeadlinePassed,
+    Effect,
+    EndTurn,
+    Event,
+    FinishTranscription,
+    Interrupted,
+    MarkInstant,
+    ReopenTurn,
+    ReplyFailed,
+    ReplyFinished,
+    ReportError,
+    ShowTranscript,
+    StartReply,
+    StartTranscription,
+    TextEntered,
+    TurnMachine,
+    TurnSettings,
+)
+from voiceserver.turn import SpeechStarted as SpeechStartedEvent
+from voiceserver.turn import SpeechStopped as SpeechStoppedEvent
+from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
+from voicewire.clock_offset import ClockOffset
+from voicewire.connection import Connection
+from voicewire.errors import CLOSE_CODES, ErrorCode, ProtocolError
+from voicewire.frames import AudioFrame
+from voicewire.marks import Mark
+from voicewire.messages import (
+    AudioAck,
+    AudioEnd,
+    Error,
+    GoingAway,
+    Interrupt,
+    LlmToken,
+    Message,
+    Playback,
+    ReplyCancelled,
+    SpeechStarted,
+    SpeechStopped,
+    TextInput,
+    Timing,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnEnd,
+    Usage,
+)
+from voicewire.messages import Clock as ClockMessage
+from voicewire.timeline import Timeline, TimelineError
+
+
+class EngineSet(NamedTuple):
+    """The started engines that all sessions share."""
+
+    vad: Vad
+    stt: Stt
+    llm: Llm
+    tts: Tts
+
+
+class SessionSettings(NamedTuple):
+    turn: TurnSettings = TurnSettings()
+    hangover_ms: int = 200
+    """Silence after which the VAD closes a segment."""
+    lead_ms: int = 500
+    """How far ahead of the playhead reply audio is sent."""
+    overlapped: bool = True
+    idle_timeout_ms: int = 60_000
+    llm_timeout_ms: int = 20_000
+    tts_timeout_ms: int = 10_000
+
+
+class SessionOver(Exception):
+    """Everything was said; the connection is to be closed with this."""
+
+    def __init__(self, close_code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
+        self.reason = reason
+
+
+class Session:
+    """From `session_ready` to the last message. Owns its tasks; none is left when `run` returns."""
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        *,
+        transport: Transport,
+        connection: Connection,
+        engines: EngineSet,
+        settings: SessionSettings,
+        conversation: Conversation,
+        clock: Clock,
+    ) -> None:
+        self.conversation = conversation
+        self._agreement = agreement
+        self._transport = transport
+        self._connection = connection
+        self._engines = engines
+        self._settings = settings
+        self._clock = clock
+        self._log = SessionLog(agreement.session_id)
+        self._machine = TurnMachine(turn_settings(agreement.start.turn_detection, settings.turn))
+        self._outbox = Outbox(connection, agreement.output.codec, self._frame_sent)
+        self._hearing = Hearing(
+            agreement.input,
+            engines.vad,
+            hangover_ms=settings.hangover_ms,
+            listener=self,
+            account=connection.audio_decoded,
+            clock=clock,
+            log=self._log,
+        )
+        self._timelines: dict[int, Timeline] = {}
+        """Of the turn being spoken and the one being answered."""
+        self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
+        """Of the turn being spoken, by segment."""
+        self._reply: Reply | None = None
+        self._reply_task: asyncio.Task[None] | None = None
+        self._silent = asyncio.Event()
+        self._silent.set()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._events: deque[Event] = deque()
+        self._applying = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns: int | None = None
+        self._received_ns = clock.now_ns()
+        self._over: SessionOver | None = None
+
+    @property
+    def is_replying(self) -> bool:
+        """A reply is being made, sent or heard."""
+        return self._reply is not None
+
+    async def replied(self) -> None:
+        """Wait until no reply is being given."""
+        await self._silent.wait()
+
+    # --- life
+
+    async def run(self) -> None:
+        """Serve until one of the two is through with the other. Raises Disconnected, OutboxFull or SessionOver in an
+        ExceptionGroup."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._write(), name="write")
+                tasks.create_task(self._read(), name="read")
+                tasks.create_task(self._hearing.run(), name="hear")
+                self._arm()
+        finally:
+            self._tasks = None
+            if self._timer is not None:
+                self._timer.cancel()
+            self._silent.set()
+            if self._reply is not None:
+                self.conversation.user_heard(self._heard(self._reply)[1])
+
+    def drain(self, time_left_ms: int) -> None:
+        """Tell the client that the server is going away."""
+        self._outbox.put(GoingAway(time_left_ms=time_left_ms, resume_token=self._agreement.resume_token))
+
+    def end(self, code: ErrorCode, message: str, *, field: str = "") -> None:
+        """Tell the client why, then be over."""
+        if self._over is None:
+            self._over = SessionOver(CLOSE_CODES.get(code, 1011), message)
+            self._log.info("session ends", code=code.value)
+            self._outbox.put(Error(code=code, message=message, field=field, fatal=True))
+            self._outbox.close()
+
+    async def _write(self) -> None:
+        await self._outbox.run(self._transport)
+        assert self._over is not None, "only `end` closes the outbox"
+        raise self._over
+
+    async def _read(self) -> None:
+        while self._over is None:
+            data = await self._transport.recv()
+            now_ns = self._clock.now_ns()
+            self._received_ns = now_ns
+            try:
+                self._receive(self._connection.receive(data, now_ns), now_ns)
+            except ProtocolError as error:
+                self._refuse(error)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._log.info("message refused", code=error.code.value, field=error.field, fatal=error.fatal)
+        if error.fatal:
+            self.end(error.code, error.message, field=error.field)
+        else:
+            self._outbox.put(Error(code=error.code, message=error.message, field=error.field))
+
+    # --- what the client sends
+
+    def _receive(self, received: Message | AudioFrame, now_ns: int) -> None:
+        match received:
+            case AudioFrame():
+                self._hearing.feed(received, now_ns)
+            case AudioEnd():
+                self._hearing.end()
+            case Playback(turn_id=turn_id, played_ms=played_ms):
+                if self._reply is not None and self._reply.turn_id == turn_id:
+                    self._reply.queue.playhead.reported(played_ms, now_ns)
+                    self._wake()
+            case Interrupt(turn_id=turn_id, played_ms=played_ms):
+                if self._reply is not None and self._reply.turn_id == turn_id:
+                    self._reply.queue.playhead.reported(played_ms, now_ns)
+                    self._apply(Interrupted(turn_id))
+            case TextInput(text=text):
+                self._apply(TextEntered(text))
+            case ClockMessage(received_ms=None):
+                self._outbox.put(ClockOffset.answer(received, now_ns, self._clock.now_ns()))
+            case _:
+                pass
+
+    # --- what the microphone hears (HearingListener)
+
+    def speech_opened(self, at_ns: int, position_ms: float, audio: bytes) -> None:
+        self._apply(SpeechStartedEvent(at_ns, position_ms))
+        self.speech_continued(audio)
+
+    def speech_continued(self, audio: bytes) -> None:
+        if self._transcriptions:
+            self._transcriptions[max(self._transcriptions)][0].feed(audio)
+
+    def speech_closed(self, last_speech_ns: int, position_ms: float, audio: bytes) -> None:
+        self.speech_continued(audio)
+        self._apply(SpeechStoppedEvent(last_speech_ns, position_ms))
+
+    def audio_heard(self, until_ns: int, last_speech_ns: int | None) -> None:
+        self._apply(AudioHeard(until_ns, last_speech_ns))
+
+    def audio_ended(self) -> None:
+        self._apply(AudioEnded())
+
+    def audio_acknowledged(self, sequence: int, position_ms: float) -> None:
+        self._outbox.put(AudioAck(sequence=sequence, position_ms=position_ms))
+
+    def hearing_failed(self, error: ProtocolError) -> None:
+        self._refuse(error)
+
+    # --- what the reply's stages report (ReplyListener)
+
+    def reply_marked(self, turn_id: int, mark: Mark, at_ns: int) -> None:
+        if self._machine.reply_id == turn_id:
+            self._mark(turn_id, mark, at_ns)
+
+    def reply_token(self, turn_id: int, index: int, text: str) -> None:
+        if self._machine.reply_id == turn_id:
+            self._outbox.put(LlmToken(turn_id=turn_id, index=index, text=text))
+
+    def reply_audio_queued(self, turn_id: int) -> None:
+        if self._machine.reply_id == turn_id:
+            self._wake()
+
+    def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None:
+        self._apply(ReplyFailed(turn_id, code, message))
+
+    def _frame_sent(self, turn_id: int, frame: SpokenFrame) -> None:
+        if self._machine.reply_id == turn_id and frame.pts == 0 and frame.samples:
+            self._mark(turn_id, Mark.REPLY_FIRST_FRAME_SENT, self._clock.now_ns())
+
+    # --- the machine and its effects
+
+    def _apply(self, event: Event) -> None:
+        """The only place that changes turn state. An effect that causes an event has it wait its turn."""
+        self._events.append(event)
+        if self._applying:
+            return
+        self._applying = True
+        try:
+            while self._events:
+                for effect in self._machine.step(self._events.popleft(), self._clock.now_ns()):
+                    self._perform(effect)
+        finally:
+            self._applying = False
+        self._arm()
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case AnnounceSpeechStarted(turn_id, position_ms):
+                self._outbox.put(SpeechStarted(turn_id=turn_id, position_ms=position_ms))
+            case AnnounceSpeechStopped(turn_id, position_ms):
+                self._outbox.put(SpeechStopped(turn_id=turn_id, position_ms=position_ms))
+            case StartTranscription(turn_id, segment):
+                self._start_transcription(turn_id, segment)
+            case FinishTranscription(_, segment):
+                self._transcriptions[segment][0].finish()
+            case AbandonTranscription():
+                self._abandon_transcriptions()
+            case ReopenTurn(turn_id):
+                self._timeline(turn_id).reopen()
+            case ShowTranscript(turn_id, text, stable_chars):
+                self._outbox.put(TranscriptPartial(turn_id=turn_id, text=text, stable_chars=stable_chars))
+            case MarkInstant(turn_id, mark, at_ns):
+                self._mark(turn_id, mark, at_ns)
+            case StartReply(turn_id, text):
+                self._start_reply(turn_id, text)
+            case CancelReply():
+                self._cancel_reply(effect)
+            case EndTurn():
+                self._end_turn(effect)
+            case ReportError(turn_id, code, message):
+                self._log.warning("turn failed", turn=turn_id, code=code.value, reason=message)
+                self._outbox.put(Error(code=code, message=message, turn_id=turn_id))
+
+    def _start_transcription(self, turn_id: int, segment: int) -> None:
+        transcription = Transcription(
+            self._engines.stt,
+            turn_id=turn_id,
+            segment=segment,
+            audio_rate=self._hearing.rate,
+            locale=self._agreement.start.locale,
+            overlapped=self._settings.overlapped,
+            emit=self._apply,
+            log=self._log,
+        )
+        task = self._spawn(transcription.run, f"stt of turn {turn_id}")
+        self._transcriptions[segment] = (transcription, task)
+
+    def _abandon_transcriptions(self) -> None:
+        for transcription, task in self._transcriptions.values():
+            # One that is through is just tidying up, and may be the very task that this is called from.
+            if not transcription.is_through:
+                task.cancel()
+        self._transcriptions.clear()
+
+    def _start_reply(self, turn_id: int, text: str) -> None:
+        self._log.info("turn committed", turn=turn_id, words=len(text.split()))
+        self._transcriptions.clear()
+        self._outbox.put(TranscriptFinal(turn_id=turn_id, text=text))
+        self.conversation.user_said(text)
+        start, settings = self._agreement.start, self._settings
+        self._reply = Reply(
+            turn_id,
+            llm=self._engines.llm,
+            tts=self._engines.tts,
+            settings=ReplySettings(
+                output=self._agreement.output,
+                locale=start.locale,
+                voice=start.voice,
+                lead_ms=settings.lead_ms,
+                overlapped=settings.overlapped,
+                llm_timeout_ms=settings.llm_timeout_ms,
+                tts_timeout_ms=settings.tts_timeout_ms,
+            ),
+            conversation=self.conversation.messages,
+            listener=self,
+            clock=self._clock,
+            log=self._log,
+        )
+        self._silent.clear()
+        self._reply_task = self._spawn(self._reply.run, f"reply of turn {turn_id}")
+
+    def _cancel_reply(self, cancel: CancelReply) -> None:
+        assert self._reply is not None
+        assert self._reply_task is not None
+        self._reply_task.cancel()
+        self._reply.queue.playhead.stop(self._clock.now_ns())
+        self._outbox.drop_audio(cancel.turn_id)
+        heard_ms, heard_text = self._heard(self._reply)
+        self._outbox.put(
+            ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
+        )
+        self._log.info("reply cancelled", turn=cancel.turn_id, reason=cancel.reason.value, heard_ms=heard_ms)
+
+    def _end_turn(self, end: EndTurn) -> None:
+        timeline = self._timeline(end.turn_id)
+        del self._timelines[end.turn_id]
+        latencies_ms = timeline.latencies_ms()
+        reply = None
+        if self._reply is not None and self._reply.turn_id == end.turn_id:
+            reply, self._reply, self._reply_task = self._reply, None, None
+            self._silent.set()
+            self.conversation.user_heard(self._heard(reply)[1])
+        usage = self._usage(reply)
+        self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
+        self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)
+
+    def _usage(self, reply: Reply | None) -> Usage:
+        heard = self._hearing.counters
+        if reply is None:
+            return Usage(heard_audio_ms=heard.heard_ms, decoded_audio_ms=heard.speech_ms, vad_audio_ms=heard.vad_ms)
+        return Usage(
+            input_tokens=reply.usage.input_tokens,
+            output_tokens=reply.usage.output_tokens,
+            tts_characters=reply.spoken.characters,
+            tts_audio_ms=round(reply.spoken.duration_ms, 3),
+            heard_audio_ms=heard.heard_ms,
+            decoded_audio_ms=heard.speech_ms,
+            vad_audio_ms=heard.vad_ms,
+        )
+
+    def _heard(self, reply: Reply) -> tuple[float, str]:
+        """How much of a reply reached the ear, in ms and as text."""
+        position = reply.queue.playhead.position(self._clock.now_ns())
+        heard_ms = round(position * 1000 / self._agreement.output.rate, 3)
+        return heard_ms, reply.spoken.heard(heard_ms)
+
+    # --- marks, audio out, and the one timer
+
+    def _timeline(self, turn_id: int) -> Timeline:
+        return self._timelines.setdefault(turn_id, Timeline(turn_id))
+
+    def _mark(self, turn_id: int, mark: Mark, at_ns: int) -> None:
+        try:
+            self._timeline(turn_id).mark(mark, at_ns)
+        except TimelineError as error:
+            self._log.error("impossible mark", turn=turn_id, mark=mark.value, reason=str(error))
+            return
+        self._outbox.put(Timing(turn_id=turn_id, mark=mark, t_ms=ms(at_ns)))
+
+    def _wake(self) -> None:
+        """Send what may be sent by now, and see what is due."""
+        now_ns = self._clock.now_ns()
+        if now_ns - self._received_ns >= self._settings.idle_timeout_ms * NS_PER_MS:
+            self.end(
+                ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
+            )
+            return
+        reply = self._reply
+        if reply is not None:
+            for frame in reply.queue.release(now_ns):
+                self._outbox.put_audio(reply.turn_id, frame)
+            reply.room_made()
+            if reply.queue.is_heard(now_ns):
+                self._apply(ReplyFinished(reply.turn_id))
+        self._apply(DeadlinePassed())
+
+    def _arm(self) -> None:
+        deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS]
+        if (deadline := self._machine.deadline()) is not None:
+            deadlines.append(deadline)
+        if self._reply is not None and (deadline := self._reply.queue.deadline()) is not None:
+            deadlines.append(deadline)
+        earliest_ns = min(deadlines)
+        if self._timer is not None:
+            if earliest_ns == self._timer_ns:
+                return
+            self._timer.cancel()
+        self._timer_ns = earliest_ns
+        delay_ns = max(0, earliest_ns - self._clock.now_ns())
+        self._timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def _spawn(self, run: Callable[[], Coroutine[None, None, None]], name: str) -> asyncio.Task[None]:
+        assert self._tasks is not None, "effects happen while the session runs"
+        return self._tasks.create_task(run(), name=name)

@@ -1,0 +1,98 @@
+import asyncio
+
+import pytest
+
+from tests.voiceserver.stages import MemoryTransport, virtually
+from voicecli.virtualtime import VirtualLoop
+from voiceserver.outbox import CAPACITY, Outbox, OutboxFull
+from voiceserver.playhead import SpokenFrame
+from voicewire.connection import Connection, Side
+from voicewire.formats import AudioFormat, Codec
+from voicewire.frames import AudioFrame
+from voicewire.messages import (
+    AudioAck,
+    EngineInfo,
+    Engines,
+    SessionReady,
+    SessionStart,
+    decode_down,
+    encode,
+)
+
+PCM = AudioFormat(Codec.PCM_S16LE, 16_000)
+
+
+def open_connection() -> Connection:
+    connection = Connection(Side.SERVER)
+    connection.receive(encode(SessionStart(input=[PCM], output=[PCM])), 0)
+    info = EngineInfo("x")
+    engines = Engines(vad=info, stt=info, llm=info, tts=info)
+    connection.send(SessionReady(session_id="s", resume_token="r", input=PCM, output=PCM, engines=engines, lead_ms=500))
+    return connection
+
+
+def written(outbox: Outbox) -> list[str]:
+    """What `run` writes until the outbox is closed: message types, and `turn/sequence/pts` of frames."""
+    lines: list[str] = []
+
+    async def main(_: VirtualLoop) -> None:
+        transport = MemoryTransport()
+        await outbox.run(transport)
+        for data in transport.sent:
+            if isinstance(data, bytes):
+                frame = AudioFrame.parse(data)
+                lines.append(f"{frame.turn_id}/{frame.sequence}/{frame.pts}")
+            else:
+                lines.append(type(decode_down(data)).__name__)
+
+    virtually(main)
+    return lines
+
+
+def frame(pts: int) -> SpokenFrame:
+    return SpokenFrame(pts, 1, b"\x00\x00")
+
+
+def make() -> Outbox:
+    return Outbox(open_connection(), Codec.PCM_S16LE, lambda turn_id, frame: None)
+
+
+def test_closing_writes_the_control_messages_that_wait_and_no_audio() -> None:
+    outbox = make()
+    outbox.put_audio(1, frame(0))
+    outbox.put(AudioAck(sequence=0, position_ms=0))
+    outbox.close()
+    assert written(outbox) == ["AudioAck"]
+
+
+def test_control_overtakes_audio_and_dropped_frames_leave_no_gap_in_the_sequence() -> None:
+    async def main(_: VirtualLoop) -> None:
+        outbox = Outbox(open_connection(), Codec.PCM_S16LE, lambda turn_id, sent: told.append((turn_id, sent.pts)))
+        transport = MemoryTransport()
+        outbox.put_audio(1, frame(0))
+        outbox.put_audio(1, frame(1))
+        outbox.put_audio(2, frame(0))
+        outbox.drop_audio(1)
+        outbox.put_audio(2, frame(1))
+        outbox.put(AudioAck(sequence=0, position_ms=0))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(outbox.run(transport))
+            await asyncio.sleep(1)
+            outbox.close()
+        assert isinstance(transport.sent[0], str)
+        frames = [AudioFrame.parse(data) for data in transport.sent[1:] if isinstance(data, bytes)]
+        assert [(each.turn_id, each.sequence, each.pts) for each in frames] == [(2, 0, 0), (2, 1, 1)]
+
+    told: list[tuple[int, int]] = []
+    virtually(main)
+    assert told == [(2, 0), (2, 1)]
+
+
+def test_a_client_that_does_not_read_is_found_out() -> None:
+    outbox = make()
+    for sequence in range(CAPACITY):
+        outbox.put(AudioAck(sequence=sequence, position_ms=0))
+    with pytest.raises(OutboxFull):
+        outbox.put(AudioAck(sequence=0, position_ms=0))
+    with pytest.raises(OutboxFull):
+        outbox.put_audio(1, frame(0))

@@ -1,0 +1,180 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.voiceserver.stages import BROKEN, LoudTts, TalkingLlm, virtually
+from voicecli.virtualtime import VirtualLoop
+from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
+from voiceserver.logs import LOGGER, SessionLog
+from voiceserver.reply import Reply, ReplySettings
+from voicewire.clock import NS_PER_MS
+from voicewire.errors import ErrorCode
+from voicewire.formats import AudioFormat, Codec
+from voicewire.marks import Mark
+
+SETTINGS = ReplySettings(
+    output=AudioFormat(Codec.PCM_S16LE, 24_000),
+    locale="en-US",
+    voice=None,
+    lead_ms=500,
+    overlapped=True,
+    llm_timeout_ms=1000,
+    tts_timeout_ms=1000,
+)
+TWO_CLAUSES = "Here is one. And another one."
+
+
+class Witness:
+    """Listens to one reply, and takes its audio as soon as it is there."""
+
+    def __init__(self, llm: TalkingLlm, tts: LoudTts, settings: ReplySettings = SETTINGS) -> None:
+        self.llm = llm
+        self.tts = tts
+        self.settings = settings
+        self.marks: dict[str, float] = {}
+        self.tokens: list[tuple[int, str]] = []
+        self.failures: list[tuple[ErrorCode, str]] = []
+        self.taken_samples = 0
+        self.ended = False
+        self.takes_audio = True
+
+    def listen(self, *, cancel_after_s: float | None = None) -> "Witness":
+        async def main(loop: VirtualLoop) -> None:
+            self.reply = Reply(
+                1,
+                llm=self.llm,
+                tts=self.tts,
+                settings=self.settings,
+                conversation=(ChatMessage(Speaker.USER, "hello"),),
+                listener=self,
+                clock=loop,
+                log=SessionLog("s"),
+            )
+            self.loop = loop
+            async with asyncio.TaskGroup() as tasks:
+                task = tasks.create_task(self.reply.run())
+                if cancel_after_s is not None:
+                    await asyncio.sleep(cancel_after_s)
+                    task.cancel()
+
+        virtually(main)
+        return self
+
+    def reply_marked(self, turn_id: int, mark: Mark, at_ns: int) -> None:
+        self.marks[mark.value] = at_ns / NS_PER_MS
+
+    def reply_token(self, turn_id: int, index: int, text: str) -> None:
+        self.tokens.append((index, text))
+
+    def reply_audio_queued(self, turn_id: int) -> None:
+        if self.takes_audio:
+            # As if everything had been played at once.
+            for _ in range(10_000):
+                frames = self.reply.queue.release(self.loop.now_ns())
+                if not frames:
+                    break
+                self.taken_samples += sum(frame.samples for frame in frames)
+                self.ended = self.ended or not frames[-1].payload
+                self.reply.queue.playhead.reported(1e9, self.loop.now_ns())
+            self.reply.room_made()
+
+    def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None:
+        self.failures.append((code, message))
+
+
+def test_speech_begins_with_the_first_clause_while_the_text_goes_on() -> None:
+    witness = Witness(TalkingLlm(TWO_CLAUSES, first_s=0.1, pace_s=0.05), LoudTts(first_s=0.03)).listen()
+    assert witness.marks == {
+        "llm.requested": 0,
+        "llm.first_token": 100,
+        "tts.requested": 200,  # the clause ended with "one. ", the third word
+        "tts.first_audio": 230,
+        "llm.done": 350,
+        "tts.done": 380,
+    }
+    assert witness.tts.asked == ["Here is one.", "And another one."]
+    assert witness.failures == []
+
+
+def test_sequential_waits_for_each_stage_to_finish() -> None:
+    sequential = SETTINGS._replace(overlapped=False)
+    witness = Witness(TalkingLlm(TWO_CLAUSES, first_s=0.1, pace_s=0.05), LoudTts(first_s=0.03), sequential).listen()
+    assert witness.marks == {
+        "llm.requested": 0,
+        "llm.first_token": 100,
+        "llm.done": 350,
+        "tts.requested": 350,
+        "tts.first_audio": 380,
+        "tts.done": 380,
+    }
+    assert witness.tts.asked == [TWO_CLAUSES]
+
+
+def test_tokens_are_told_in_order_and_the_audio_is_all_of_it() -> None:
+    witness = Witness(TalkingLlm(TWO_CLAUSES), LoudTts()).listen()
+    assert "".join(text for _, text in witness.tokens) == TWO_CLAUSES
+    assert [index for index, _ in witness.tokens] == list(range(6))
+    assert witness.taken_samples == 480 * (len("Here is one.") + len("And another one."))
+    assert witness.ended
+    assert witness.reply.usage == TokenUsage(7, 6)
+
+
+def test_the_language_model_is_told_the_conversation() -> None:
+    witness = Witness(TalkingLlm("Yes."), LoudTts()).listen()
+    assert witness.llm.asked == [(ChatMessage(Speaker.USER, "hello"),)]
+
+
+def test_an_empty_reply_ends_without_audio() -> None:
+    witness = Witness(TalkingLlm(""), LoudTts()).listen()
+    assert witness.ended
+    assert witness.taken_samples == 0
+    assert set(witness.marks) == {"llm.requested", "llm.done"}
+
+
+@pytest.mark.parametrize(
+    ("llm", "tts", "failure"),
+    [
+        (TalkingLlm("Half a", error=BROKEN), LoudTts(), (ErrorCode.LLM_FAILED, "it broke")),
+        (TalkingLlm("Yes."), LoudTts(error=BROKEN), (ErrorCode.TTS_FAILED, "it broke")),
+        (
+            TalkingLlm("Late.", first_s=1.1),
+            LoudTts(),
+            (ErrorCode.LLM_FAILED, "the language model did not answer within 1 s"),
+        ),
+        (
+            TalkingLlm("Late."),
+            LoudTts(first_s=1.1),
+            (ErrorCode.TTS_FAILED, "speech synthesis did not answer within 1 s"),
+        ),
+        (
+            TalkingLlm("Half a", error=ZeroDivisionError()),
+            LoudTts(),
+            (ErrorCode.LLM_FAILED, "the language model failed: ZeroDivisionError"),
+        ),
+    ],
+)
+def test_a_stage_that_fails_is_named_once_and_the_other_one_ends(llm: TalkingLlm, tts: LoudTts, failure: Any) -> None:
+    LOGGER.disabled = True
+    try:
+        witness = Witness(llm, tts).listen()
+    finally:
+        LOGGER.disabled = False
+    assert witness.failures == [failure]
+    assert llm.closed == 1
+    assert tts.closed == len(tts.asked)
+
+
+def test_a_cancelled_reply_closes_both_streams_and_says_nothing_more() -> None:
+    witness = Witness(TalkingLlm(TWO_CLAUSES, pace_s=0.05), LoudTts(first_s=0.5)).listen(cancel_after_s=0.3)
+    assert (witness.llm.closed, witness.tts.closed) == (1, 1)
+    assert witness.failures == []
+    assert "tts.first_audio" not in witness.marks
+
+
+def test_a_client_that_takes_no_audio_stops_speech_synthesis() -> None:
+    witness = Witness(TalkingLlm("x" * 3000), LoudTts())
+    witness.takes_audio = False
+    witness.listen(cancel_after_s=60)
+    assert witness.reply.queue.is_full
+    assert witness.reply.spoken.duration_ms < 10_000
