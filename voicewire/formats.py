@@ -36,7 +36,9 @@ class AudioFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A codec at a sample rate; mono. `rate` is also the unit of `pts` in the binary header, in samples a second."""
 
     codec: Codec
+    """How the audio is coded."""
     rate: Annotated[int, msgspec.Meta(ge=8000, le=192_000)] = 48_000
+    """Samples a second."""
 
     def __str__(self) -> str:
         return f"{self.codec.value} {self.rate / 1000:g} kHz"

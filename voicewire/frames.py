@@ -5,7 +5,7 @@
     1       1     codec
     2       2     turn id: of the reply; 0 in microphone audio
     4       4     sequence: from 0, up by one in each frame of a direction
-    8       8     pts: position of the first sample, in samples at the agreed rate; for a container, 0
+    8       8     pts: position of the first sample, in samples at the agreed rate, below 2^53; for a container, 0
     16            payload
 
 All numbers are big-endian. A reply's audio ends with a frame without payload, whose pts is the reply's length.
@@ -25,6 +25,8 @@ _LENGTH = struct.Struct(">H")
 
 MAX_TURN_ID = 0xFFFF
 MAX_SEQUENCE = 0xFFFF_FFFF
+MAX_PTS = 2**53 - 1
+"""What a double holds exactly, so that a browser needs no BigInt."""
 
 
 class FrameKind(IntEnum):
@@ -34,14 +36,14 @@ class FrameKind(IntEnum):
     """Down: one piece of a reply."""
 
 
-_CODEC_NUMBERS: dict[Codec, int] = {
+CODEC_NUMBERS: dict[Codec, int] = {
     Codec.OPUS: 1,
     Codec.WEBM_OPUS: 2,
     Codec.MP4: 3,
     Codec.OGG_OPUS: 4,
     Codec.PCM_S16LE: 5,
 }
-_CODECS = {number: codec for codec, number in _CODEC_NUMBERS.items()}
+_CODECS = {number: codec for codec, number in CODEC_NUMBERS.items()}
 
 
 class AudioFrame(NamedTuple):
@@ -55,9 +57,7 @@ class AudioFrame(NamedTuple):
     payload: bytes
 
     def serialize(self) -> bytes:
-        header = HEADER.pack(
-            VERSION << 4 | self.kind, _CODEC_NUMBERS[self.codec], self.turn_id, self.sequence, self.pts
-        )
+        header = HEADER.pack(VERSION << 4 | self.kind, CODEC_NUMBERS[self.codec], self.turn_id, self.sequence, self.pts)
         return header + self.payload
 
     @classmethod
@@ -77,6 +77,8 @@ class AudioFrame(NamedTuple):
             raise _malformed(f"frame kind {first & 0x0F} is not known", "kind") from None
         if codec not in _CODECS:
             raise _malformed(f"codec number {codec} is not known", "codec")
+        if pts > MAX_PTS:
+            raise _malformed(f"position {pts} is above {MAX_PTS}", "pts")
         return cls(kind, _CODECS[codec], turn_id, sequence, pts, data[HEADER.size :])
 
 
@@ -101,6 +103,22 @@ def unpack_packets(payload: bytes) -> list[bytes]:
         packets.append(payload[at : at + length])
         at += length
     return packets
+
+
+def packet_duration_ms(packet: bytes) -> float:
+    """How much audio an Opus packet holds, from its first bytes (RFC 6716, section 3.1); raises ProtocolError."""
+    config, frames_code = packet[0] >> 3, packet[0] & 3
+    if config < 12:
+        frame_ms = (10.0, 20.0, 40.0, 60.0)[config & 3]
+    elif config < 16:
+        frame_ms = (10.0, 20.0)[config & 1]
+    else:
+        frame_ms = (2.5, 5.0, 10.0, 20.0)[config & 3]
+    if frames_code < 3:
+        return frame_ms * (1, 2, 2)[frames_code]
+    if len(packet) < 2:
+        raise _malformed("an Opus packet of several frames is cut off before their count", "payload")
+    return frame_ms * (packet[1] & 0x3F)
 
 
 def _malformed(message: str, field: str) -> ProtocolError:

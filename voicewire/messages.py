@@ -2,9 +2,11 @@
 
 Times are milliseconds: `t_ms` on the server's monotonic clock (its origin means nothing; `clock` measures the offset),
 `*_position_ms` in the microphone audio since its first sample. Fields with a default may be left out.
-Fields that a peer does not know are ignored, so that a newer peer can add some.
+Fields that a peer does not know are ignored, so that a newer peer can add some; only an audio format with an unknown
+field is refused, because it would change what the bytes mean.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,10 +23,13 @@ MAX_TEXT_INPUT = 4000
 
 TurnId = Annotated[int, Meta(ge=1, le=0xFFFF, description="Turn of the session, from 1.")]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e12)]
-Index = Annotated[int, Meta(ge=0)]
+Instant = Annotated[float, Meta(ge=-1e15, le=1e15)]
+Index = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
 class TurnDetectionMode(StrEnum):
+    """Who decides that the user has finished."""
+
     VAD = "vad"
     """The server's VAD opens and commits turns; `audio_end` commits at once."""
     MANUAL = "manual"
@@ -35,6 +40,7 @@ class TurnDetection(msgspec.Struct, frozen=True, kw_only=True):
     """How turns are taken; what is left out is the server's setting."""
 
     mode: TurnDetectionMode | None = None
+    """Who decides that the user has finished."""
     silence_ms: Annotated[int, Meta(ge=100, le=10_000)] | None = None
     """Silence after the last speech that commits the turn."""
     barge_in: bool | None = None
@@ -50,6 +56,7 @@ class SessionStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """The first message of a connection."""
 
     version: int = VERSION
+    """Version of the protocol."""
     locale: Annotated[str, Meta(min_length=2, max_length=35)] = "en-US"
     """BCP 47 language tag of the user."""
     voice: Annotated[str, Meta(max_length=100)] | None = None
@@ -63,6 +70,7 @@ class SessionStart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     )
     """Formats of the reply that the client can play, best first."""
     turn_detection: TurnDetection = TurnDetection()
+    """How turns are taken."""
     token: Annotated[str, Meta(max_length=8192)] | None = None
     """Proof that the client may use the server, where it asks for one."""
     metadata: dict[str, str] = {}
@@ -88,6 +96,7 @@ class Playback(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
     turn_id: TurnId
     played_ms: Milliseconds
+    """Playhead: how much of the reply the user has heard."""
     buffered_ms: Milliseconds
     """Received and not yet played."""
 
@@ -96,6 +105,7 @@ class TextInput(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     """A typed utterance instead of a spoken one."""
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_INPUT)]
+    """What the user typed."""
 
 
 # --- both directions
@@ -105,12 +115,19 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cl
     """A ping, and with all four times its answer. Offset and round trip as in NTP; the smallest round trip wins."""
 
     ping_id: Index
-    sent_ms: float
+    """Chosen by the asking side; returned as it came."""
+    sent_ms: Instant
     """On the asking side's clock, when it asked; returned as it came."""
-    received_ms: float | None = None
+    received_ms: Instant | None = None
     """On the answering side's clock, when the ping arrived."""
-    replied_ms: float | None = None
+    replied_ms: Instant | None = None
     """On the answering side's clock, when the answer left."""
+
+    def __post_init__(self) -> None:
+        if self.received_ms is not None and self.replied_ms is None:
+            raise ValueError("an answer is missing field `replied_ms`")
+        if self.replied_ms is not None and self.received_ms is None:
+            raise ValueError("an answer is missing field `received_ms`")
 
 
 # --- down: server to client
@@ -120,20 +137,29 @@ class EngineInfo(msgspec.Struct, frozen=True):
     """An engine in use."""
 
     name: str
+    """As it is chosen on the server, such as `espeak`."""
     settings: dict[str, str | int | float | bool] = {}
+    """What it was told to do, such as a voice and a rate."""
 
 
 class Engines(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine of each role."""
+
     vad: EngineInfo
+    """Voice activity detection."""
     stt: EngineInfo
+    """Speech recognition."""
     llm: EngineInfo
+    """Language model."""
     tts: EngineInfo
+    """Speech synthesis."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What the server takes from a client; past one of them comes an `error`."""
 
     max_message_bytes: int = 262_144
+    """One WebSocket message of either kind."""
     max_audio_ahead_ms: int = 5_000
     """Audio sent faster than real time, at most."""
     max_frames_per_second: int = 400
@@ -144,12 +170,19 @@ class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """The answer to `session_start`: audio may flow."""
 
     version: int = VERSION
+    """Version of the protocol."""
     session_id: str
+    """Names the session in the server's log."""
     resume_token: str
+    """For the `session_start` of a later connection that goes on with this conversation."""
     input: AudioFormat
+    """Format of the microphone audio: one of those offered."""
     output: AudioFormat
+    """Format of the reply: one of those offered."""
     engines: Engines
+    """Engines in use."""
     limits: Limits = Limits()
+    """What the server takes from the client."""
     lead_ms: Index
     """Reply audio is sent at most this far ahead of the playhead."""
 
@@ -158,6 +191,7 @@ class AudioAck(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """The last microphone audio received and decoded; four times a second while audio flows."""
 
     sequence: Index
+    """Of the last frame of microphone audio received and decoded."""
     position_ms: Milliseconds
     """Audio decoded so far."""
 
@@ -167,6 +201,7 @@ class SpeechStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
     turn_id: TurnId
     position_ms: Milliseconds
+    """Where the speech begins, in the microphone audio."""
 
 
 class SpeechStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="speech_stopped"):
@@ -174,6 +209,7 @@ class SpeechStopped(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
     turn_id: TurnId
     position_ms: Milliseconds
+    """Where the speech ended, in the microphone audio."""
 
 
 class TranscriptPartial(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="transcript_partial"):
@@ -181,6 +217,7 @@ class TranscriptPartial(msgspec.Struct, frozen=True, kw_only=True, tag_field="ty
 
     turn_id: TurnId
     text: str
+    """Everything understood so far, not what was added."""
     stable_chars: Index
     """The first so many characters are not expected to change."""
 
@@ -190,6 +227,7 @@ class TranscriptFinal(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
 
     turn_id: TurnId
     text: str
+    """Everything that was understood."""
 
 
 class LlmToken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="llm_token"):
@@ -197,10 +235,14 @@ class LlmToken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
     turn_id: TurnId
     index: Index
+    """Counts the pieces of a reply, from 0."""
     text: str
+    """The pieces joined, as they are, make the reply."""
 
 
 class CancelReason(StrEnum):
+    """Why a reply was cut short."""
+
     BARGE_IN = "barge_in"
     """The server's VAD heard the user speak over the reply."""
     INTERRUPT = "interrupt"
@@ -216,12 +258,16 @@ class ReplyCancelled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
 
     turn_id: TurnId
     reason: CancelReason
+    """Why it was cut short."""
     heard_ms: Milliseconds
+    """How much of the reply's audio the user had heard."""
     heard_text: str
     """What of the reply the user had heard; the conversation goes on from it."""
 
 
 class TurnOutcome(StrEnum):
+    """How a turn ended."""
+
     COMPLETED = "completed"
     """The reply was heard to its end."""
     CANCELLED = "cancelled"
@@ -229,16 +275,20 @@ class TurnOutcome(StrEnum):
     NO_SPEECH = "no_speech"
     """What was heard held no words, or was too short to count."""
     FAILED = "failed"
-    """An engine failed before there was a reply."""
+    """An engine failed; an `error` names it."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn used, and the session's hearing so far."""
 
     input_tokens: Index = 0
+    """The language model read."""
     output_tokens: Index = 0
+    """The language model wrote."""
     tts_characters: Index = 0
+    """Handed to speech synthesis."""
     tts_audio_ms: Milliseconds = 0.0
+    """Made by speech synthesis, heard or not."""
     heard_audio_ms: Milliseconds = 0.0
     """Microphone audio of the session that was received."""
     decoded_audio_ms: Milliseconds = 0.0
@@ -252,9 +302,11 @@ class TurnEnd(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
     turn_id: TurnId
     outcome: TurnOutcome
+    """How the turn ended."""
     latencies_ms: dict[str, float] = {}
     """The spans of the server's own marks by name, such as `ttft`; one whose mark is missing is absent."""
     usage: Usage = Usage()
+    """What it took."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="timing"):
@@ -262,13 +314,16 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="t
 
     turn_id: TurnId
     mark: Mark
-    t_ms: float
+    """What happened."""
+    t_ms: Instant
+    """When, on the server's clock."""
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """Something went wrong."""
 
     code: ErrorCode
+    """What went wrong; stable, to branch on."""
     message: str
     """A sentence for a person."""
     fatal: bool = False
@@ -283,7 +338,9 @@ class GoingAway(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     """The server drains: finish within the time left, or resume elsewhere."""
 
     time_left_ms: Milliseconds
+    """Until the server closes the connection."""
     resume_token: str
+    """For the `session_start` of the next connection."""
 
 
 Up = SessionStart | AudioEnd | Interrupt | Playback | TextInput | Clock
@@ -307,6 +364,7 @@ Message = Up | Down
 _encoder = msgspec.json.Encoder()
 _up: msgspec.json.Decoder[Up] = msgspec.json.Decoder(Up)
 _down: msgspec.json.Decoder[Down] = msgspec.json.Decoder(Down)
+_MISSING = re.compile(r"missing(?: required)? field `(\w+)`")
 
 
 def encode(message: Message) -> str:
@@ -331,19 +389,34 @@ def decode_down(text: str) -> Down:
 
 
 def _diagnose(text: str, error: Exception) -> ProtocolError:
-    """Which of the three decoding errors this is. Runs only on bad input, so it may decode once more."""
-    if not isinstance(error, msgspec.ValidationError):
-        return ProtocolError(ErrorCode.MALFORMED_JSON, f"a text frame must be a JSON object: {error}")
+    """Which of the decoding errors this is. Runs only on bad input, so it may decode once more."""
     reason, _, path = str(error).partition(" - at `")
-    field = path.rstrip("`").removeprefix("$").removeprefix(".")
+    # The reason may quote the message at any length.
+    reason = reason if len(reason) <= 200 else f"{reason[:199]}…"
     try:
         raw: Any = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as deeper:
-        return ProtocolError(ErrorCode.MALFORMED_JSON, f"a text frame must be a JSON object: {deeper}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ProtocolError(ErrorCode.MALFORMED_JSON, f"a text frame must be a JSON object: {reason}")
     if not isinstance(raw, dict):
         return ProtocolError(ErrorCode.MALFORMED_JSON, "a text frame must be a JSON object")
     if "type" not in raw:
         return ProtocolError(ErrorCode.INVALID_FIELD, "a message needs a `type`", field="type")
+    field = path.rstrip("`").removeprefix("$").removeprefix(".")
     if field == "type":
-        return ProtocolError(ErrorCode.UNKNOWN_TYPE, f"unknown message type {str(raw['type'])[:64]!r}", field="type")
+        named = repr(raw["type"][:64]) if isinstance(raw["type"], str) else f"of {type(raw['type']).__name__}"
+        return ProtocolError(ErrorCode.UNKNOWN_TYPE, f"unknown message type {named}", field="type")
+    version = raw.get("version", VERSION)
+    if raw["type"] in ("session_start", "session_ready") and type(version) is int and version != VERSION:
+        # Another version's fields need not fit this one's, and are not to blame.
+        return unsupported_version(version)
+    if missing := _MISSING.search(reason):
+        field = f"{field}.{missing[1]}".removeprefix(".")
     return ProtocolError(ErrorCode.INVALID_FIELD, f"{raw['type']}: {reason}", field=field)
+
+
+def unsupported_version(version: int) -> ProtocolError:
+    return ProtocolError(
+        ErrorCode.UNSUPPORTED_VERSION,
+        f"version {str(version)[:20]} is not spoken here; version {VERSION} is",
+        field="version",
+    )
