@@ -1,0 +1,159 @@
+"""What a server can be told, and by whom: a flag wins over the environment, that over the TOML file, that over the
+default."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from voiceserver.engines.registry import Role
+from voiceserver.engines.spec import EngineSpec, SpecError, explain
+
+ENV_PREFIX = "VOICECLI_"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong: one sentence that names it as it was given, such as `VOICECLI_PORT` or `--port`."""
+
+
+class Pipeline(StrEnum):
+    OVERLAPPED = "overlapped"
+    """No stage waits for the one before it to finish."""
+    SEQUENTIAL = "sequential"
+    """Each stage waits for the whole of the one before it: the baseline that overlap is measured against."""
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _about(description: str, **limits: Any) -> Meta:
+    return Meta(description=description, **limits)
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Each field is also a flag (`--lead-ms`), an environment variable (`VOICECLI_LEAD_MS`) and a TOML key."""
+
+    host: Annotated[str, _about("Address to listen on.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, _about("Port to listen on; 0 takes any that is free.", ge=0, le=65_535)] = 8080
+
+    vad: Annotated[str | EngineSpec, _about("Engine that hears where speech begins and ends.")] = "silero"
+    stt: Annotated[str | EngineSpec, _about("Engine that transcribes.")] = "pocketsphinx"
+    llm: Annotated[str | EngineSpec, _about("Engine that answers.")] = "scripted"
+    tts: Annotated[str | EngineSpec, _about("Engine that speaks.")] = "espeak"
+    llm_url: Annotated[str | None, _about("Setting `url` of the LLM engine: where its API is.")] = None
+    llm_model: Annotated[str | None, _about("Setting `model` of the LLM engine.")] = None
+    pipeline: Annotated[Pipeline, _about("Whether the stages overlap, or wait for each other.")] = Pipeline.OVERLAPPED
+
+    silence_ms: Annotated[int, _about("Silence that ends the user's turn.", ge=100, le=10_000)] = 600
+    hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
+    commit_timeout_ms: Annotated[
+        int, _about("How long after the silence a turn waits for its transcript.", ge=0, le=30_000)
+    ] = 1_500
+    barge_in: Annotated[bool, _about("Whether speech over a reply cancels it.")] = True
+    barge_in_ms: Annotated[int, _about("Shorter speech over a reply does not cancel it.", ge=0, le=5_000)] = 200
+    lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=0, le=5_000)] = 500
+
+    sessions: Annotated[int, _about("Sessions at once.", ge=1, le=10_000)] = 50
+    idle_timeout_ms: Annotated[
+        int, _about("A session that sends nothing for so long is closed.", ge=1_000, le=86_400_000)
+    ] = 60_000
+    llm_timeout_ms: Annotated[int, _about("How long the LLM may be silent.", ge=100, le=600_000)] = 20_000
+    tts_timeout_ms: Annotated[int, _about("How long the TTS may be silent.", ge=100, le=600_000)] = 10_000
+
+    log_level: Annotated[LogLevel, _about("What is logged: this, and what is graver.")] = LogLevel.INFO
+    log_format: Annotated[LogFormat, _about("How it is logged.")] = LogFormat.TEXT
+
+    def engine(self, role: Role) -> EngineSpec:
+        """The engine asked for, with every setting of it. Raises SpecError."""
+        spec = EngineSpec.of(getattr(self, role.value))
+        if role is not Role.LLM:
+            return spec
+        given = {"url": self.llm_url, "model": self.llm_model}
+        return EngineSpec(spec.name, {**spec.settings, **{key: value for key, value in given.items() if value}})
+
+
+class _Given(NamedTuple):
+    """A value as somebody gave it."""
+
+    field: str
+    value: object
+    called: str
+    """How they called it, for errors."""
+    is_text: bool
+    """Written without a type, as the environment and the command line are."""
+
+    @property
+    def shown(self) -> str:
+        return str(self.value) if self.is_text and self.value else repr(self.value)
+
+
+def load(
+    flags: Mapping[str, object], env: Mapping[str, str], toml: str | None = None, *, toml_name: str = "TOML"
+) -> ServerSettings:
+    """Merge the sources. Every value is checked, also one that another source overrides.
+
+    `flags` go by field name; those that are None were not given, and neither were environment variables that are
+    empty. Raises SettingsError.
+    """
+    given = [*_from_toml(toml or "", toml_name), *_from_env(env), *_from_flags(flags)]
+    hints = get_type_hints(ServerSettings, include_extras=True)
+    return ServerSettings(**{item.field: _convert(item, hints[item.field]) for item in given})
+
+
+def flag(field: str) -> str:
+    """The command line's name for a field: `--lead-ms`."""
+    return f"--{field.replace('_', '-')}"
+
+
+def _from_toml(text: str, name: str) -> Iterator[_Given]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: {error}") from None
+    fields = ServerSettings.__struct_fields__
+    for key, value in table.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            raise SettingsError(f"{name}: unknown key `{key}`" + (f", did you mean `{near[0]}`?" if near else ""))
+        yield _Given(key, value, f"{name}: {key}", is_text=False)
+
+
+def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
+    for field in ServerSettings.__struct_fields__:
+        called = ENV_PREFIX + field.upper()
+        if value := env.get(called):
+            yield _Given(field, value, called, is_text=True)
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
+    for field, value in flags.items():
+        if value is not None:
+            yield _Given(field, value, flag(field), is_text=True)
+
+
+def _convert(given: _Given, type_: Any) -> Any:
+    if given.field in set(Role):
+        if not isinstance(given.value, str | dict):
+            raise SettingsError(f"{given.called}: must be the name of an engine, got {given.shown}")
+        try:
+            return EngineSpec.of(given.value)
+        except SpecError as error:
+            raise SettingsError(f"{given.called}: {error}") from None
+    try:
+        return msgspec.convert(given.value, type_, strict=not given.is_text)
+    except msgspec.ValidationError:
+        expects = next(setting.expects for setting in explain(ServerSettings) if setting.name == given.field)
+        raise SettingsError(f"{given.called}: must be {expects}, got {given.shown}") from None

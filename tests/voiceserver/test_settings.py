@@ -1,0 +1,172 @@
+"""Settings: where they come from, who wins, and what is said of a wrong one."""
+
+import pytest
+
+from voiceserver.engines.registry import Role
+from voiceserver.engines.spec import EngineSpec
+from voiceserver.settings import LogFormat, LogLevel, Pipeline, ServerSettings, SettingsError, flag, load
+
+ANOTHER = {
+    "host": "0.0.0.0",
+    "port": "9000",
+    "vad": "energy",
+    "stt": "scripted",
+    "llm": "openai",
+    "tts": "scripted(ttfb=100ms)",
+    "llm_url": "http://localhost:1234/v1",
+    "llm_model": "small",
+    "pipeline": "sequential",
+    "silence_ms": "700",
+    "hangover_ms": "250",
+    "commit_timeout_ms": "900",
+    "barge_in": "false",
+    "barge_in_ms": "300",
+    "lead_ms": "0",
+    "sessions": "2",
+    "idle_timeout_ms": "5000",
+    "llm_timeout_ms": "3000",
+    "tts_timeout_ms": "2000",
+    "log_level": "debug",
+    "log_format": "json",
+}
+"""A value other than the default for every field, as text."""
+
+ANOTHER_TOML = """
+host = "0.0.0.0"
+port = 9000
+vad = "energy"
+stt = "scripted"
+llm = "openai"
+tts = { engine = "scripted", ttfb = "100ms" }
+llm_url = "http://localhost:1234/v1"
+llm_model = "small"
+pipeline = "sequential"
+silence_ms = 700
+hangover_ms = 250
+commit_timeout_ms = 900
+barge_in = false
+barge_in_ms = 300
+lead_ms = 0
+sessions = 2
+idle_timeout_ms = 5000
+llm_timeout_ms = 3000
+tts_timeout_ms = 2000
+log_level = "debug"
+log_format = "json"
+"""
+
+PARSED = ServerSettings(
+    host="0.0.0.0",
+    port=9000,
+    vad=EngineSpec("energy"),
+    stt=EngineSpec("scripted"),
+    llm=EngineSpec("openai"),
+    tts=EngineSpec("scripted", {"ttfb": "100ms"}),
+    llm_url="http://localhost:1234/v1",
+    llm_model="small",
+    pipeline=Pipeline.SEQUENTIAL,
+    silence_ms=700,
+    hangover_ms=250,
+    commit_timeout_ms=900,
+    barge_in=False,
+    barge_in_ms=300,
+    lead_ms=0,
+    sessions=2,
+    idle_timeout_ms=5000,
+    llm_timeout_ms=3000,
+    tts_timeout_ms=2000,
+    log_level=LogLevel.DEBUG,
+    log_format=LogFormat.JSON,
+)
+
+
+def in_env(values: dict[str, str]) -> dict[str, str]:
+    return {f"VOICECLI_{field.upper()}": value for field, value in values.items()}
+
+
+def test_without_any_source_the_defaults_hold() -> None:
+    assert load({}, {}) == ServerSettings()
+
+
+def test_every_field_can_be_given_by_every_source() -> None:
+    assert set(ANOTHER) == set(ServerSettings.__struct_fields__)
+    assert load(ANOTHER, {}) == PARSED
+    assert load({}, in_env(ANOTHER)) == PARSED
+    assert load({}, {}, ANOTHER_TOML) == PARSED
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_toml() -> None:
+    assert load({"port": "1"}, {"VOICECLI_PORT": "2"}, "port = 3").port == 1
+    assert load({"port": None}, {"VOICECLI_PORT": "2"}, "port = 3").port == 2
+    assert load({}, {}, "port = 3").port == 3
+
+
+def test_false_and_zero_are_values_and_not_absences() -> None:
+    settings = load({"barge_in": False, "lead_ms": "0"}, {"VOICECLI_BARGE_IN": "true", "VOICECLI_LEAD_MS": "9"})
+    assert (settings.barge_in, settings.lead_ms) == (False, 0)
+
+
+def test_an_empty_environment_variable_is_one_that_is_not_set() -> None:
+    assert load({}, {"VOICECLI_PORT": ""}) == ServerSettings()
+
+
+def test_other_variables_of_the_environment_are_ignored() -> None:
+    assert load({}, {"PORT": "1", "VOICECLI_DEBUG": "1", "HOME": "/"}) == ServerSettings()
+
+
+def test_an_engine_in_toml_is_a_string_or_a_table() -> None:
+    expected = EngineSpec("espeak", {"rate": 165})
+    assert load({}, {}, "tts = 'espeak(rate=165)'").tts == expected
+    assert load({}, {}, "[tts]\nengine = 'espeak'\nrate = 165").tts == expected
+
+
+def test_the_address_and_the_model_become_settings_of_the_llm_alone() -> None:
+    settings = load({"llm": "openai(temperature=0.5,model=large)", "llm_url": "http://x", "llm_model": "small"}, {})
+    assert settings.engine(Role.LLM) == EngineSpec("openai", {"temperature": 0.5, "model": "small", "url": "http://x"})
+    assert settings.engine(Role.TTS) == EngineSpec("espeak")
+
+
+@pytest.mark.parametrize("port", [0, 65_535])
+def test_a_port_at_the_edge_of_its_range_is_taken(port: int) -> None:
+    assert load({"port": str(port)}, {}).port == port
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "toml", "sentence"),
+    [
+        ({}, {"VOICECLI_PORT": "65536"}, "", "VOICECLI_PORT: must be a whole number between 0 and 65535, got 65536"),
+        ({"port": "-1"}, {}, "", "--port: must be a whole number between 0 and 65535, got -1"),
+        ({"lead_ms": "half"}, {}, "", "--lead-ms: must be a whole number between 0 and 5000, got half"),
+        ({"host": ""}, {}, "", "--host: must be text that is not empty, got ''"),
+        ({}, {"VOICECLI_BARGE_IN": "perhaps"}, "", "VOICECLI_BARGE_IN: must be true or false, got perhaps"),
+        ({"pipeline": "seq"}, {}, "", "--pipeline: must be one of overlapped, sequential, got seq"),
+        ({"tts": "espeak(rate"}, {}, "", "--tts: 'espeak(rate', character 12: expected = and a value after rate"),
+        ({}, {}, "port = '80'", "serve.toml: port: must be a whole number between 0 and 65535, got '80'"),
+        ({}, {}, "barge_in = 1", "serve.toml: barge_in: must be true or false, got 1"),
+        ({}, {}, "stt = 5", "serve.toml: stt: must be the name of an engine, got 5"),
+        (
+            {},
+            {},
+            "[stt]\nrate = 5",
+            "serve.toml: stt: a table of engine settings needs the engine's name: engine = 'espeak'",
+        ),
+        ({}, {}, "prot = 80", "serve.toml: unknown key `prot`, did you mean `port`?"),
+        ({}, {}, "zzz = 80", "serve.toml: unknown key `zzz`"),
+        ({}, {}, "port 80", "serve.toml: Expected '=' after a key in a key/value pair (at line 1, column 6)"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_it_was_given_under(
+    flags: dict[str, str], env: dict[str, str], toml: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(flags, env, toml, toml_name="serve.toml")
+    assert str(refused.value) == sentence
+
+
+def test_a_wrong_value_is_refused_also_where_it_is_overridden() -> None:
+    with pytest.raises(SettingsError, match="VOICECLI_PORT"):
+        load({"port": "80"}, {"VOICECLI_PORT": "x"})
+
+
+def test_a_flag_is_spelled_with_dashes() -> None:
+    assert flag("commit_timeout_ms") == "--commit-timeout-ms"

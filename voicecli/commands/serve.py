@@ -1,0 +1,163 @@
+"""`voicecli serve`: the server, until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import EnumType
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from voicecli import __version__
+from voicecli.exits import CliError, ExitCode
+from voiceserver import logs
+from voiceserver.engines.registry import Role
+from voiceserver.engines.roles import EngineError
+from voiceserver.engines.spec import SpecError
+from voiceserver.server import ServerError, VoiceServer
+from voiceserver.settings import ENV_PREFIX, ServerSettings, SettingsError, flag, load
+from voicewire import SUBPROTOCOL
+from voicewire.clock import SystemClock
+
+CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
+DEFAULTS = ServerSettings()
+_HINTS = get_type_hints(ServerSettings, include_extras=True)
+
+
+def _option(field: str) -> Any:
+    """The flag of a field. It takes any text: `settings.load` says what is wrong with it, and in the same words for
+    every source."""
+    hint, default = _HINTS[field], getattr(DEFAULTS, field)
+    kind = hint.__origin__
+    names = flag(field)
+    metavar: str | None = field.rpartition("_")[2].upper()
+    if kind is bool:
+        names, metavar = f"{names}/{flag(f'no_{field}')}", None
+    elif isinstance(kind, EnumType):
+        metavar = "|".join(kind)
+    elif field in set(Role):
+        metavar = "ENGINE"
+    elif field.endswith("_ms"):
+        metavar = "MS"
+    told = "" if default is None else f" [default: {'yes' if default is True else default}]"
+    return typer.Option(names, metavar=metavar, help=f"{hint.__metadata__[0].description}{told}", show_default=False)
+
+
+def serve(
+    host: Annotated[str | None, _option("host")] = None,
+    port: Annotated[str | None, _option("port")] = None,
+    vad: Annotated[str | None, _option("vad")] = None,
+    stt: Annotated[str | None, _option("stt")] = None,
+    llm: Annotated[str | None, _option("llm")] = None,
+    tts: Annotated[str | None, _option("tts")] = None,
+    llm_url: Annotated[str | None, _option("llm_url")] = None,
+    llm_model: Annotated[str | None, _option("llm_model")] = None,
+    pipeline: Annotated[str | None, _option("pipeline")] = None,
+    silence_ms: Annotated[str | None, _option("silence_ms")] = None,
+    hangover_ms: Annotated[str | None, _option("hangover_ms")] = None,
+    commit_timeout_ms: Annotated[str | None, _option("commit_timeout_ms")] = None,
+    barge_in: Annotated[bool | None, _option("barge_in")] = None,
+    barge_in_ms: Annotated[str | None, _option("barge_in_ms")] = None,
+    lead_ms: Annotated[str | None, _option("lead_ms")] = None,
+    sessions: Annotated[str | None, _option("sessions")] = None,
+    idle_timeout_ms: Annotated[str | None, _option("idle_timeout_ms")] = None,
+    llm_timeout_ms: Annotated[str | None, _option("llm_timeout_ms")] = None,
+    tts_timeout_ms: Annotated[str | None, _option("tts_timeout_ms")] = None,
+    log_level: Annotated[str | None, _option("log_level")] = None,
+    log_format: Annotated[str | None, _option("log_format")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help=f"Read settings from a TOML file. [env: {CONFIG_ENV}]")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON once the server is ready: its addresses and engines.")
+    ] = False,
+) -> ExitCode:
+    """Serve voice sessions over WebSocket.
+
+    A flag is also an environment variable (--lead-ms is VOICECLI_LEAD_MS) and a key of the TOML file (lead_ms); the
+    flag wins, then the environment. An ENGINE is a name, with settings where you like: 'espeak(rate=165)'.
+    `voicecli engines` lists them.
+    """
+    flags = {name: value for name, value in locals().items() if name in ServerSettings.__struct_fields__}
+    try:
+        settings = _settings(flags, config)
+        logs.configure(settings.log_level, settings.log_format)
+        asyncio.run(_serve(settings, as_json=as_json))
+    except (SettingsError, SpecError) as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+    except (EngineError, ServerError) as error:
+        raise CliError(str(error), ExitCode.SERVER_FAILED) from error
+    return ExitCode.GOOD
+
+
+def _settings(flags: dict[str, object], config: str | None) -> ServerSettings:
+    path, called = (config, "--config") if config else (os.environ.get(CONFIG_ENV), CONFIG_ENV)
+    if not path:
+        return load(flags, os.environ)
+    try:
+        toml = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise SettingsError(f"{called}: {path}: {reason}") from None
+    return load(flags, os.environ, toml, toml_name=path)
+
+
+async def _serve(settings: ServerSettings, *, as_json: bool) -> None:
+    stop = asyncio.Event()
+    with _set_by_signals(stop):
+        async with VoiceServer(settings, SystemClock()) as server:
+            _tell(server, settings)
+            if as_json:
+                ready = {"url": server.url, "health_url": _health_url(server), "engines": server.engines}
+                print(msgspec.json.encode(ready).decode(), flush=True)
+            await stop.wait()
+
+
+@contextmanager
+def _set_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set the event at SIGINT or SIGTERM; a second one ends the process as it would have otherwise."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _tell(server: VoiceServer, settings: ServerSettings) -> None:
+    """Say on stderr what it runs on and where."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("  voice", server.url)
+    table.add_row("  health", _health_url(server))
+    for role in Role:
+        table.add_row(f"  {role.value}", str(settings.engine(role)))
+    table.add_row("  pipeline", settings.pipeline.value)
+    console = Console(stderr=True, highlight=False, markup=False)
+    console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")
+    console.print(table)
+    console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+    console.print("Ctrl-C stops it.")
+
+
+def _health_url(server: VoiceServer) -> str:
+    return server.url.replace("ws://", "http://", 1).rpartition("/")[0] + "/healthz"

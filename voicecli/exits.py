@@ -1,0 +1,33 @@
+"""How a command ends: its exit code, and the error that people see instead of a traceback."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Stable: scripts branch on it."""
+
+    GOOD = 0
+    EXPECTATION_FAILED = 1
+    """What was measured is not what the fixture, the budget or the baseline asks for."""
+    USAGE = 2
+    """An argument or a setting is wrong."""
+    NO_CONNECTION = 3
+    """There is no voice server at the address, or it went away."""
+    PROTOCOL = 4
+    """The other end broke the protocol."""
+    SERVER_FAILED = 5
+    """The server cannot start: port taken, library missing."""
+    DEFECT = 70
+    """An error that voicecli did not foresee."""
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+    """Whoever read the output stopped reading."""
+
+
+class CliError(Exception):
+    """Ends the command. The message is a sentence for whoever ran it: what is wrong, and what to do."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
