@@ -1,0 +1,86 @@
+"""A recogniser that hears what its script says."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from voiceserver.engines.roles import Transcript
+from voiceserver.engines.scripted.faults import ENDLESS_PACE_MS, FaultPlan, FaultSettings
+from voiceserver.engines.scripted.pacing import Pacing
+from voiceserver.engines.spec import Milliseconds
+
+SAMPLE_RATE = 16_000
+
+
+class ScriptedStt:
+    """Partial transcripts that grow word by word with the audio heard, and the final one a declared time after its end.
+
+    The script's words never change once said, so all of a partial is stable. A segment without audio has no words.
+    An endless one repeats its last partial and never comes to the final.
+    """
+
+    class Settings(FaultSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        text: str = "what can you do"
+        """What is said. Several utterances stand between `|`; each stream hears the next one, whoever's it is."""
+        final: Milliseconds = 0.0
+        """From the end of the audio to the final transcript."""
+        partial: Milliseconds = 200.0
+        """Audio heard for each word of a partial; 0: no partials."""
+        jitter: Milliseconds = 0.0
+        """Most that `final` differs by, either way."""
+        seed: Annotated[int, Meta(ge=0)] = 0
+        fault_after: Annotated[int, Meta(ge=0)] = 0
+        """The partial that has the fault, counted from 1; 0: the final transcript has it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sample_rate = SAMPLE_RATE
+        self._settings = settings
+        self._utterances = [" ".join(part.split()) for part in settings.text.split("|")]
+        self._faults = FaultPlan(settings)
+        self._streams = 0
+        self._heard = 0
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def transcribe(self, audio: AsyncIterator[bytes], *, locale: str) -> AsyncIterator[Transcript]:
+        settings = self._settings
+        self._streams += 1
+        fault = self._faults.stream()
+        pacing = Pacing(jitter_ms=settings.jitter, key=f"{settings.seed}/stt/{self._streams}")
+        text = partial = ""
+        samples = partials = 0
+        async for piece in audio:
+            if piece and not samples:
+                text = self._next_utterance()
+            samples += len(piece) // 2
+            heard = self._words_heard(text, samples)
+            if heard != partial:
+                partial = heard
+                partials += 1
+                if partials == settings.fault_after:
+                    pacing.restart()
+                    await fault.have(pacing)
+                yield Transcript(partial, is_final=False, stable_chars=len(partial))
+        pacing.restart()
+        while fault.is_endless:
+            await pacing.wait(ENDLESS_PACE_MS)
+            yield Transcript(partial, is_final=False, stable_chars=len(partial))
+        if settings.fault_after == 0:
+            await fault.have(pacing)
+        await pacing.wait(settings.final)
+        yield Transcript(text, is_final=True, stable_chars=len(text))
+
+    def _next_utterance(self) -> str:
+        self._heard += 1
+        return self._utterances[(self._heard - 1) % len(self._utterances)]
+
+    def _words_heard(self, text: str, samples: int) -> str:
+        if not self._settings.partial:
+            return ""
+        words = int(samples * 1000 / SAMPLE_RATE / self._settings.partial)
+        return " ".join(text.split()[:words])

@@ -1,0 +1,116 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from voiceserver.engines.registry import Role, create
+from voiceserver.engines.roles import EngineError, Stt, Transcript
+
+Virtual = Callable[..., Any]
+PIECE_MS = 20
+
+
+async def spoken(duration_ms: int) -> AsyncIterator[bytes]:
+    """Audio at the pace of speech, 20 ms at a time."""
+    for _ in range(duration_ms // PIECE_MS):
+        await asyncio.sleep(PIECE_MS / 1000)
+        yield bytes(PIECE_MS * 16 * 2)
+
+
+async def timed(stt: Stt, duration_ms: int) -> list[tuple[float, Transcript]]:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    return [
+        (round((loop.time() - begun) * 1000, 6), transcript)
+        async for transcript in stt.transcribe(spoken(duration_ms), locale="en-US")
+    ]
+
+
+def partial(text: str) -> Transcript:
+    return Transcript(text, is_final=False, stable_chars=len(text))
+
+
+def final(text: str) -> Transcript:
+    return Transcript(text, is_final=True, stable_chars=len(text))
+
+
+def test_partials_grow_with_the_audio_and_the_final_comes_when_declared(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='what can you do', final=80ms, partial=200ms)")
+    assert virtual(timed(stt, 700)) == [
+        (200, partial("what")),
+        (400, partial("what can")),
+        (600, partial("what can you")),
+        (780, final("what can you do")),
+    ]
+
+
+def test_no_more_words_are_heard_than_the_script_has(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='hello there', partial=100ms)")
+    assert virtual(timed(stt, 1000)) == [
+        (100, partial("hello")),
+        (200, partial("hello there")),
+        (1000, final("hello there")),
+    ]
+
+
+def test_partials_can_be_left_out(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='hello there', partial=0)")
+    assert virtual(timed(stt, 1000)) == [(1000, final("hello there"))]
+
+
+def test_utterances_are_heard_in_turn_and_again_from_the_first(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='one | two', partial=0)")
+    assert [virtual(timed(stt, 100))[-1][1].text for _ in range(3)] == ["one", "two", "one"]
+
+
+def test_a_segment_without_audio_has_no_words_and_uses_up_no_utterance(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='one|two')")
+    assert virtual(timed(stt, 0)) == [(0, final(""))]
+    assert virtual(timed(stt, 100))[-1][1] == final("one")
+
+
+def test_jitter_moves_the_final_by_no_more_than_declared_and_repeats_with_the_seed(virtual: Virtual) -> None:
+    def finals(seed: int) -> list[float]:
+        stt = create(Role.STT, f"scripted(final=80ms,jitter=10ms,partial=0,seed={seed})")
+        return [virtual(timed(stt, 100))[-1][0] for _ in range(20)]
+
+    delays = finals(1)
+    assert all(170 <= delay <= 190 for delay in delays)
+    assert len(set(delays)) == 20
+    assert finals(1) == delays
+    assert finals(2) != delays
+
+
+def test_a_late_final_is_late_by_what_is_declared(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text=hi,final=80ms,fault=late,late=3s)")
+    assert virtual(timed(stt, 500)) == [(200, partial("hi")), (3580, final("hi"))]
+
+
+def test_a_fault_may_hit_a_partial(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='one two three',fault=raise,fault_after=2)")
+    seen: list[Transcript] = []
+
+    async def scene() -> None:
+        async for transcript in stt.transcribe(spoken(800), locale="en-US"):
+            seen.append(transcript)
+
+    with pytest.raises(EngineError):
+        virtual(scene())
+    assert seen == [partial("one")]
+
+
+@pytest.mark.parametrize("fault", ["silent", "endless"])
+def test_silent_and_endless_ones_never_come_to_the_final(virtual: Virtual, fault: str) -> None:
+    stt = create(Role.STT, f"scripted(text=hi,fault={fault})")
+    seen: list[Transcript] = []
+
+    async def scene() -> None:
+        async with asyncio.timeout(2):
+            async for transcript in stt.transcribe(spoken(500), locale="en-US"):
+                seen.append(transcript)
+
+    with pytest.raises(TimeoutError):
+        virtual(scene())
+    assert set(seen) == {partial("hi")}
+    assert (len(seen) > 100) == (fault == "endless")
