@@ -56,7 +56,7 @@ class Hearing:
         """`account` is told of audio that came out of a container, and may raise ProtocolError."""
         self._format = audio_format
         self._vad = vad
-        self._settings = EarSettings(hangover_ms=hangover_ms, is_gated=not vad.hears_silence)
+        self._settings = EarSettings(hangover_ms=hangover_ms, is_gated=not vad.hears_silence, end_lag_ms=vad.end_lag_ms)
         self._listener = listener
         self._account = account
         self._clock = clock
@@ -103,8 +103,14 @@ class Hearing:
                     case Ended():
                         self._tell(self._ear.force_close())
                         self._listener.audio_ended()
+                        # The microphone may pause here: what comes next is not late by the length of the pause.
+                        self._input_clock.restart()
         finally:
-            self._intake.close()
+            self.close()
+
+    def close(self) -> None:
+        """End a container's thread, also where `run` never began. Legal twice."""
+        self._intake.close()
 
     def _hear(self, start_sample: int, pcm: bytes) -> None:
         now_ns = self._clock.now_ns()

@@ -10,7 +10,7 @@ from voiceserver.transport import Transport
 from voicewire.connection import Connection
 from voicewire.formats import Codec
 from voicewire.frames import AudioFrame, FrameKind
-from voicewire.messages import Down
+from voicewire.messages import Down, LlmToken, TurnEnd
 
 CAPACITY = 4096
 """Messages and frames together. Audio is released at most a lead ahead of the playhead, so a client that reads stays
@@ -27,8 +27,9 @@ class _WaitingFrame(NamedTuple):
 
 
 class Outbox:
-    """Control before audio: a `reply_cancelled` overtakes the frames it cancels. Sequence numbers are given as frames
-    are written, so that dropped ones leave no gap."""
+    """Control before audio, and audio before the reply's text: a `reply_cancelled` overtakes the frames it cancels, and
+    the first sound does not wait for a burst of tokens. Sequence numbers are given as frames are written, so that
+    dropped ones leave no gap."""
 
     def __init__(self, connection: Connection, codec: Codec, on_frame_sent: Callable[[int, SpokenFrame], None]) -> None:
         self._connection = connection
@@ -36,25 +37,36 @@ class Outbox:
         self._on_frame_sent = on_frame_sent
         self._control: deque[Down] = deque()
         self._audio: deque[_WaitingFrame] = deque()
+        self._tokens: deque[LlmToken] = deque()
         self._sequence = 0
         self._closing = False
         self._changed = asyncio.Event()
 
     def put(self, message: Down) -> None:
-        """Raises OutboxFull."""
+        """Raises OutboxFull. After `close` nothing more is taken."""
+        if self._closing:
+            return
         self._check()
-        self._control.append(message)
+        if isinstance(message, LlmToken):
+            self._tokens.append(message)
+        else:
+            if isinstance(message, TurnEnd):
+                self._control.extend(self._tokens)
+                self._tokens.clear()
+            self._control.append(message)
         self._changed.set()
 
     def put_audio(self, turn_id: int, frame: SpokenFrame) -> None:
-        """Raises OutboxFull."""
-        self._check()
-        self._audio.append(_WaitingFrame(turn_id, frame))
-        self._changed.set()
+        """Raises OutboxFull. After `close` nothing more is taken."""
+        if not self._closing:
+            self._check()
+            self._audio.append(_WaitingFrame(turn_id, frame))
+            self._changed.set()
 
-    def drop_audio(self, turn_id: int) -> None:
-        """Nothing of this turn is written any more."""
+    def drop_reply(self, turn_id: int) -> None:
+        """No audio and no text of this turn's reply is written any more."""
         self._audio = deque(waiting for waiting in self._audio if waiting.turn_id != turn_id)
+        self._tokens = deque(token for token in self._tokens if token.turn_id != turn_id)
 
     def close(self) -> None:
         """Let `run` return once all control messages are written."""
@@ -64,11 +76,13 @@ class Outbox:
     async def run(self, transport: Transport) -> None:
         """Write until closed. Raises Disconnected."""
         while True:
-            while self._control or (self._audio and not self._closing):
+            while self._control or (not self._closing and (self._audio or self._tokens)):
                 if self._control:
                     await transport.send(self._connection.send(self._control.popleft()))
-                else:
+                elif self._audio:
                     await self._send_audio(transport, self._audio.popleft())
+                else:
+                    await transport.send(self._connection.send(self._tokens.popleft()))
             if self._closing:
                 return
             self._changed.clear()
@@ -83,5 +97,5 @@ class Outbox:
         self._on_frame_sent(turn_id, frame)
 
     def _check(self) -> None:
-        if len(self._control) + len(self._audio) >= CAPACITY:
+        if len(self._control) + len(self._audio) + len(self._tokens) >= CAPACITY:
             raise OutboxFull

@@ -25,7 +25,8 @@ class Playhead:
 
     def sent(self, samples: int, now_ns: int) -> None:
         """More audio is on its way."""
-        self._base_samples, self._base_ns = self.position(now_ns), now_ns
+        if self.position(now_ns) == self._sent_samples:  # it had run dry: time goes on from here
+            self._base_samples, self._base_ns = self._sent_samples, now_ns
         self._sent_samples += samples
 
     def reported(self, played_ms: float, now_ns: int) -> None:

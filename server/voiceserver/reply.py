@@ -63,7 +63,7 @@ class _Limit(NamedTuple):
 
 
 class Reply:
-    """`run` is the task that makes it; `queue` is what may be sent of it."""
+    """`run` is the task that makes it; `queue` is what may be sent of it. `encoder` is a fresh one, and its own."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Reply:
         *,
         llm: Llm,
         tts: Tts,
+        encoder: SpeechEncoder,
         settings: ReplySettings,
         conversation: tuple[ChatMessage, ...],
         listener: ReplyListener,
@@ -89,7 +90,7 @@ class Reply:
         self._listener = listener
         self._clock = clock
         self._log = log
-        self._encoder = SpeechEncoder(tts.sample_rate, settings.output)
+        self._encoder = encoder
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(CLAUSES_WAITING)
         self._room = asyncio.Event()
         self._marked: set[Mark] = set()
@@ -141,6 +142,7 @@ class Reply:
         if self._settings.overlapped:
             for clause in splitter.push(token.text):
                 await self._clauses.put(clause)
+                await asyncio.sleep(0)  # an LLM in full flow never waits: let the clause be spoken
 
     async def _speak(self) -> None:
         pending: list[SpeechAudio] = []
@@ -171,6 +173,7 @@ class Reply:
         for frame in self._encoder.encode(piece.audio):
             self.queue.put(frame)
         self._listener.reply_audio_queued(self.turn_id)
+        await asyncio.sleep(0)  # nor does fast speech synthesis: let what is queued be sent
         while self.queue.is_full:
             self._room.clear()
             await self._room.wait()

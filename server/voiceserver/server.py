@@ -24,6 +24,9 @@ HARD_LIMIT_FACTOR = 4
 """A message past the protocol's limit is answered with an `error`; one this many times larger is not read at all, and
 the connection closed with 1009."""
 
+CLOSE_TIMEOUT_S = 2.0
+"""How long a client that is told to go may take to say goodbye."""
+
 
 class ServerError(Exception):
     """The server cannot start. The message says why, and what to do."""
@@ -61,6 +64,7 @@ class VoiceServer:
             compression=None,
             max_size=self._service.limits.max_message_bytes * HARD_LIMIT_FACTOR,
             server_header="voicecli",
+            close_timeout=CLOSE_TIMEOUT_S,
             logger=quiet,
         )
         async with AsyncExitStack() as stack:
@@ -106,7 +110,7 @@ class VoiceServer:
                 return f"port {self._settings.port} on {self._settings.host} is taken; choose another with --port"
             case errno.EACCES:
                 return f"not allowed to listen on {where}; choose a port above 1023 with --port"
-            case errno.EADDRNOTAVAIL:
+            case errno.EADDRNOTAVAIL | None:  # asyncio, from 3.13 on, tells it without a number
                 return f"{self._settings.host} is no address of this machine; choose another with --host"
             case _:
                 return f"cannot listen on {where}: {error.strerror or error}"

@@ -8,6 +8,7 @@ from typing import Self
 from voiceserver.conversation import Conversation, ConversationStore
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
+from voiceserver.engines.roles import EngineError
 from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
 from voiceserver.outbox import OutboxFull
@@ -61,9 +62,12 @@ class Service:
         async with AsyncExitStack() as stack:
             for engine in self._engines:
                 stack.push_async_callback(engine.close)
-            async with asyncio.TaskGroup() as tasks:
-                for engine in self._engines:
-                    tasks.create_task(engine.start())
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for engine in self._engines:
+                        tasks.create_task(engine.start())
+            except* EngineError as failures:
+                raise EngineError("; ".join(str(failure) for failure in failures.exceptions)) from None
             self._stack = stack.pop_all()
         self.is_ready = True
         return self

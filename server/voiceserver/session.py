@@ -19,6 +19,7 @@ from voiceserver.negotiation import turn_settings
 from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplySettings
+from voiceserver.speech_encoder import SpeechEncoder
 from voiceserver.transcription import Transcription
 from voiceserver.transport import Transport
 from voiceserver.turn import (
@@ -144,6 +145,8 @@ class Session:
         """Of the turn being spoken and the one being answered."""
         self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
         """Of the turn being spoken, by segment."""
+        self._encoder = self._new_encoder()
+        """Of the next reply, made ahead of it."""
         self._reply: Reply | None = None
         self._reply_task: asyncio.Task[None] | None = None
         self._silent = asyncio.Event()
@@ -178,6 +181,7 @@ class Session:
                 tasks.create_task(self._hearing.run(), name="hear")
                 self._arm()
         finally:
+            self._hearing.close()
             self._tasks = None
             if self._timer is not None:
                 self._timer.cancel()
@@ -364,6 +368,7 @@ class Session:
             turn_id,
             llm=self._engines.llm,
             tts=self._engines.tts,
+            encoder=self._encoder,
             settings=ReplySettings(
                 output=self._agreement.output,
                 locale=start.locale,
@@ -386,7 +391,7 @@ class Session:
         assert self._reply_task is not None
         self._reply_task.cancel()
         self._reply.queue.playhead.stop(self._clock.now_ns())
-        self._outbox.drop_audio(cancel.turn_id)
+        self._outbox.drop_reply(cancel.turn_id)
         heard_ms, heard_text = self._heard(self._reply)
         self._outbox.put(
             ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
@@ -401,6 +406,7 @@ class Session:
         if self._reply is not None and self._reply.turn_id == end.turn_id:
             reply, self._reply, self._reply_task = self._reply, None, None
             self._silent.set()
+            self._encoder = self._new_encoder()
             self.conversation.user_heard(self._heard(reply)[1])
         usage = self._usage(reply)
         self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
@@ -419,6 +425,9 @@ class Session:
             decoded_audio_ms=heard.speech_ms,
             vad_audio_ms=heard.vad_ms,
         )
+
+    def _new_encoder(self) -> SpeechEncoder:
+        return SpeechEncoder(self._engines.tts.sample_rate, self._agreement.output)
 
     def _heard(self, reply: Reply) -> tuple[float, str]:
         """How much of a reply reached the ear, in ms and as text."""

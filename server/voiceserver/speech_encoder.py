@@ -1,6 +1,7 @@
 """The reply's speech, coded as the client asked."""
 
 from voiceaudio.opus import OpusEncoder
+from voiceaudio.pcm import silence
 from voiceaudio.resample import Resampler
 from voiceserver.playhead import SpokenFrame
 from voicewire.formats import FRAME_MS, AudioFormat, Codec
@@ -11,7 +12,10 @@ FRAMES_PER_MESSAGE = 5
 
 
 class SpeechEncoder:
-    """Pieces of speech of any length in, frames of the agreed format out; `pts` counts samples at its rate."""
+    """Pieces of speech of any length in, frames of the agreed format out; `pts` counts samples at its rate.
+
+    Making one costs a few milliseconds, so that its first frame does not: the codecs' first call is the dear one.
+    """
 
     def __init__(self, rate: int, output: AudioFormat) -> None:
         self._resampler = Resampler(rate, output.rate)
@@ -19,6 +23,10 @@ class SpeechEncoder:
         self._opus = OpusEncoder(output.rate) if output.codec is Codec.OPUS else None
         self._pending = b""
         self._pts = 0
+        self._resampler.resample(silence(rate * FRAME_MS // 1000))
+        self._resampler.flush()
+        if self._opus is not None:
+            self._opus.encode(silence(self._frame_samples))
 
     def encode(self, pcm: bytes) -> list[SpokenFrame]:
         return self._frames(self._resampler.resample(pcm), last=False)

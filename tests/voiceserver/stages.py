@@ -1,12 +1,22 @@
 """Engines and a connection for tests: what each does, and when, is written where it is used."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from voicecli.virtualtime import VirtualLoop, run_virtual
 from voiceserver.engines.roles import ChatMessage, EngineError, SpeechAudio, SpokenWord, Token, TokenUsage, Transcript
+from voiceserver.service import Service
+from voiceserver.settings import ServerSettings
 from voiceserver.transport import Disconnected
+from voicewire.connection import Connection, Side
+from voicewire.formats import AudioFormat, Codec
+from voicewire.frames import AudioFrame, FrameKind
+from voicewire.messages import Message, SessionReady, SessionStart
+
+Received = TypeVar("Received")
+
+PCM_16K = AudioFormat(Codec.PCM_S16LE, 16_000)
 
 
 class StubEngine:
@@ -137,3 +147,101 @@ def virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, None]]) -> None:
 
 
 BROKEN = EngineError("it broke")
+
+
+LOUD = b"\x00\x20" * 320
+"""20 ms of sound at 16 kHz."""
+QUIET = bytes(640)
+
+
+class Caller:
+    """A client on the virtual clock: PCM up and down at 16 kHz, and everything that came back in `heard`."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.transport = MemoryTransport()
+        self.connection = Connection(Side.CLIENT)
+        self.loop = loop
+        self.sequence = 0
+        self.pts = 0
+        self.heard: list[Message | AudioFrame] = []
+        self._read = 0
+
+    def send(self, message: Message | AudioFrame) -> None:
+        self.transport.received.put_nowait(self.connection.send(message))
+
+    def start(self, **fields: Any) -> None:
+        formats = {"input": [PCM_16K], "output": [PCM_16K]}
+        self.send(SessionStart(**(formats | fields)))
+
+    def hang_up(self) -> None:
+        self.transport.received.put_nowait(None)
+
+    def audio(self, pcm: bytes) -> None:
+        self.send(AudioFrame(FrameKind.AUDIO_CHUNK, Codec.PCM_S16LE, 0, self.sequence, self.pts, pcm))
+        self.sequence += 1
+        self.pts += len(pcm) // 2
+
+    async def speak(self, *spans_ms: int) -> None:
+        """Alternately loud and quiet for so many ms, in real time, each frame sent when it is over."""
+        for number, span_ms in enumerate(spans_ms):
+            for _ in range(span_ms // 20):
+                await asyncio.sleep(0.02)
+                self.audio(QUIET if number % 2 else LOUD)
+
+    async def until(self, kind: type[Received]) -> Received:
+        """The next message of this kind; everything before it is in `heard`."""
+        while True:
+            self._take()
+            for number in range(self._read, len(self.heard)):
+                message = self.heard[number]
+                if isinstance(message, kind):
+                    self._read = number + 1
+                    return message
+            self._read = len(self.heard)
+            self.transport.arrived.clear()
+            await self.transport.arrived.wait()
+
+    def all(self, kind: type[Received]) -> list[Received]:
+        self._take()
+        return [message for message in self.heard if isinstance(message, kind)]
+
+    def _take(self) -> None:
+        for data in self.transport.sent:
+            self.heard.append(self.connection.receive(data, self.loop.now_ns()))
+        self.transport.sent.clear()
+
+
+ENGINES = {
+    "vad": "scripted",
+    "stt": "scripted(text='hello there', final=50ms)",
+    "llm": "scripted(text='Good morning to you. It is a fine day.', ttft=120ms)",
+    "tts": "scripted(ttfb=80ms)",
+}
+
+Script = Callable[[Caller], Awaitable[None]]
+
+
+def scripted(**settings: Any) -> ServerSettings:
+    return ServerSettings(**(ENGINES | settings))
+
+
+def converse(script: Script, **settings: Any) -> Caller:
+    """One call on the virtual clock, to a service of scripted engines; what it heard is the result."""
+    callers: list[Caller] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(**settings), loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            callers.append(caller)
+            served = tasks.create_task(service.converse(caller.transport))
+            await script(caller)
+            caller.hang_up()
+            await served
+
+    virtually(main)
+    return callers[0]
+
+
+async def opened(caller: Caller, **fields: Any) -> SessionReady:
+    caller.start(**fields)
+    return await caller.until(SessionReady)

@@ -13,8 +13,11 @@ from voicewire.messages import (
     AudioAck,
     EngineInfo,
     Engines,
+    LlmToken,
     SessionReady,
     SessionStart,
+    TurnEnd,
+    TurnOutcome,
     decode_down,
     encode,
 )
@@ -57,11 +60,12 @@ def make() -> Outbox:
     return Outbox(open_connection(), Codec.PCM_S16LE, lambda turn_id, frame: None)
 
 
-def test_closing_writes_the_control_messages_that_wait_and_no_audio() -> None:
+def test_closing_writes_the_control_messages_that_wait_and_nothing_else() -> None:
     outbox = make()
     outbox.put_audio(1, frame(0))
     outbox.put(AudioAck(sequence=0, position_ms=0))
     outbox.close()
+    outbox.put(AudioAck(sequence=1, position_ms=0))
     assert written(outbox) == ["AudioAck"]
 
 
@@ -72,7 +76,8 @@ def test_control_overtakes_audio_and_dropped_frames_leave_no_gap_in_the_sequence
         outbox.put_audio(1, frame(0))
         outbox.put_audio(1, frame(1))
         outbox.put_audio(2, frame(0))
-        outbox.drop_audio(1)
+        outbox.put(LlmToken(turn_id=1, index=0, text="dropped"))
+        outbox.drop_reply(1)
         outbox.put_audio(2, frame(1))
         outbox.put(AudioAck(sequence=0, position_ms=0))
         async with asyncio.TaskGroup() as tasks:
@@ -86,6 +91,24 @@ def test_control_overtakes_audio_and_dropped_frames_leave_no_gap_in_the_sequence
     told: list[tuple[int, int]] = []
     virtually(main)
     assert told == [(2, 0), (2, 1)]
+
+
+def test_audio_goes_before_tokens_which_never_fall_behind_the_end_of_their_turn() -> None:
+    async def main(_: VirtualLoop) -> None:
+        outbox = make()
+        transport = MemoryTransport()
+        outbox.put(LlmToken(turn_id=1, index=0, text="first"))
+        outbox.put_audio(1, frame(0))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(outbox.run(transport))
+            await asyncio.sleep(1)
+            outbox.put(LlmToken(turn_id=1, index=1, text="last"))
+            outbox.put(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+            outbox.close()
+        kinds = [type(decode_down(data)).__name__ if isinstance(data, str) else "audio" for data in transport.sent]
+        assert kinds == ["audio", "LlmToken", "LlmToken", "TurnEnd"]
+
+    virtually(main)
 
 
 def test_a_client_that_does_not_read_is_found_out() -> None:

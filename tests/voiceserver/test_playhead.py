@@ -36,6 +36,13 @@ def test_an_underrun_does_not_count_as_played() -> None:
     assert playhead.position(530 * NS_PER_MS) == 130
 
 
+def test_many_small_frames_add_no_rounding() -> None:
+    playhead = Playhead(24_000)
+    for number in range(1000):
+        playhead.sent(480, number * 20 * NS_PER_MS - 7 * number)
+    assert playhead.position(990 * 20 * NS_PER_MS) == 990 * 480
+
+
 def test_a_report_sets_the_playhead() -> None:
     playhead = Playhead(RATE)
     playhead.sent(1000, 0)

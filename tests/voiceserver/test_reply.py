@@ -6,8 +6,9 @@ import pytest
 from tests.voiceserver.stages import BROKEN, LoudTts, TalkingLlm, virtually
 from voicecli.virtualtime import VirtualLoop
 from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
-from voiceserver.logs import LOGGER, SessionLog
+from voiceserver.logs import SessionLog
 from voiceserver.reply import Reply, ReplySettings
+from voiceserver.speech_encoder import SpeechEncoder
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
 from voicewire.formats import AudioFormat, Codec
@@ -45,6 +46,7 @@ class Witness:
                 1,
                 llm=self.llm,
                 tts=self.tts,
+                encoder=SpeechEncoder(self.tts.sample_rate, self.settings.output),
                 settings=self.settings,
                 conversation=(ChatMessage(Speaker.USER, "hello"),),
                 listener=self,
@@ -155,11 +157,7 @@ def test_an_empty_reply_ends_without_audio() -> None:
     ],
 )
 def test_a_stage_that_fails_is_named_once_and_the_other_one_ends(llm: TalkingLlm, tts: LoudTts, failure: Any) -> None:
-    LOGGER.disabled = True
-    try:
-        witness = Witness(llm, tts).listen()
-    finally:
-        LOGGER.disabled = False
+    witness = Witness(llm, tts).listen()
     assert witness.failures == [failure]
     assert llm.closed == 1
     assert tts.closed == len(tts.asked)

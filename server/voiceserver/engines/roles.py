@@ -41,6 +41,9 @@ class Vad(Engine, Protocol):
     frame_samples: int
     hears_silence: bool
     """Its detectors count on hearing everything; otherwise silence is kept from them by an energy gate."""
+    end_lag_ms: int
+    """How much later than the truth its detectors may say that speech ended: so far back the end is looked for in the
+    audio's energy. 0 where they are to be believed."""
 
     def detector(self) -> VadDetector:
         """A detector of its own state, for one session."""
