@@ -14,7 +14,7 @@ FRAMES_PER_MESSAGE = 5
 class SpeechEncoder:
     """Pieces of speech of any length in, frames of the agreed format out; `pts` counts samples at its rate.
 
-    Making one costs a few milliseconds, so that its first frame does not: the codecs' first call is the dear one.
+    Making one costs a few milliseconds, so that its first frame does not: a codec's first call is the dear one.
     """
 
     def __init__(self, rate: int, output: AudioFormat) -> None:
@@ -23,8 +23,6 @@ class SpeechEncoder:
         self._opus = OpusEncoder(output.rate) if output.codec is Codec.OPUS else None
         self._pending = b""
         self._pts = 0
-        self._resampler.resample(silence(rate * FRAME_MS // 1000))
-        self._resampler.flush()
         if self._opus is not None:
             self._opus.encode(silence(self._frame_samples))
 
