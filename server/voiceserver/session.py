@@ -188,6 +188,8 @@ class Session:
             self._silent.set()
             if self._reply is not None:
                 self.conversation.user_heard(self._heard(self._reply)[1])
+            heard = self._hearing.counters
+            self._log.info("session ended", heard_ms=heard.heard_ms, vad_ms=heard.vad_ms, decoded_ms=heard.speech_ms)
 
     def drain(self, time_left_ms: int) -> None:
         """Tell the client that the server is going away."""
