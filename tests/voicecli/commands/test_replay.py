@@ -1,0 +1,198 @@
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+
+from voicecli import wavfile
+from voicecli.__main__ import main
+from voicecli.exits import ExitCode
+from voicecli.run import Run
+
+TOML = """
+schema = "voicecli.fixture/1"
+name = "tone"
+description = "A tone of 300 ms."
+made_with = "a test"
+licence = "none"
+[session.turn_detection]
+silence_ms = 200
+[[utterances]]
+kind = "speech"
+text = "hello there"
+audio_ms = [0, 600]
+segments_ms = [[200, 500]]
+when = "start"
+[expect]
+turns = 1
+"""
+
+ENGINES = [
+    *("--vad", "scripted"),
+    *("--stt", "scripted(text='hello there',final=20ms)"),
+    *("--llm", "scripted(text='Yes.')"),
+    *("--tts", "scripted(char=20ms)"),
+]
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    folder = tmp_path / "tone"
+    folder.mkdir()
+    (folder / "fixture.toml").write_text(TOML)
+    samples = np.zeros(9600, np.int16)
+    samples[3200:8000] = (8000 * np.sin(np.arange(4800) / 5)).astype(np.int16)
+    wavfile.write(folder / "audio.wav", samples, 16_000)
+    return folder
+
+
+def test_a_replay_gives_the_document_alone_on_stdout(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept" / "here"
+    assert main(["replay", str(tone), *ENGINES, "--json", "-", "--save-audio", str(kept)]) == ExitCode.GOOD
+    out, err = capfd.readouterr()
+    document = msgspec.json.decode(out, type=Run)
+    assert {role: engine.name for role, engine in document.engines.items()} == dict.fromkeys(
+        ("vad", "stt", "llm", "tts"), "scripted"
+    )
+    (fixture,) = document.fixtures
+    (turn,) = fixture.runs[0].turns
+    assert (fixture.name, turn.transcript_final, turn.reply_text) == ("tone", "hello there", "Yes.")
+    assert round(sum(part.ms for part in turn.parts), 2) == round(turn.latencies.known()["voice_to_voice_ms"], 2)
+    assert "voice-to-voice" in err
+    samples, rate = soundfile.read(kept / "tone.wav")
+    assert rate == 48_000
+    assert np.abs(samples).max(axis=0).min() > 0.1
+
+
+def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tone / "fixture.toml").write_text(TOML.replace("hello there", "yellow chair"))
+    file = tmp_path / "run.json"
+    assert main(["replay", str(tone), *ENGINES, "--repeat", "2", "--json", str(file)]) == ExitCode.EXPECTATION_FAILED
+    out, _ = capfd.readouterr()
+    assert ": the median one ────" in out
+    assert "pcm_s16le 16 kHz · scripted · scripted · scripted · scripted · overlapped" in out
+    assert "✗ utterance 1: word error rate 100.0% (n=2 words) is above 10.0%" in " ".join(out.split())
+    assert "tone, 2 runs" in out
+    assert len(json.loads(file.read_text())["fixtures"][0]["runs"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{tmp}/nowhere"], "no such fixture"),
+        (["{tmp}"], "fixture.toml: missing"),
+        (["{tone}/fixture.toml", "--codec", "opus"], "no such fixture"),
+        (["{tone}", "--stt", "nobody"], "nobody"),
+        (["{tone}", "--pipeline", "sideways"], "--pipeline"),
+        (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),
+        (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
+        (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
+        (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
+        (["{tone}", "--repeat", "0"], "--repeat"),
+        ([], "FIXTURE"),
+    ],
+)
+def test_what_cannot_be_replayed_is_one_line_and_a_matter_of_usage(
+    arguments: list[str], told: str, tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    filled = [argument.format(tmp=tmp_path, tone=tone) for argument in arguments]
+    assert main(["replay", *filled]) == ExitCode.USAGE
+    out, err = capfd.readouterr()
+    assert out == ""
+    line = err.splitlines()[-1]
+    assert line.startswith("voicecli: ")
+    assert told in line
+    assert "Traceback" not in err
+
+
+def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tone / "fixture.toml").write_text(TOML.replace("silence_ms = 200", "silence_ms = 20"))
+    assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
+    assert "fixture.toml: session.turn_detection: Expected `int` >= 100" in capfd.readouterr().err
+
+
+def test_corrupt_audio_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tone / "audio.wav").write_bytes(b"RIFF and nothing else")
+    assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
+    assert "cannot be read as WAV" in capfd.readouterr().err
+
+
+def test_where_nobody_listens_it_is_said_what_to_do(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(tone), "--url", "ws://127.0.0.1:1/voice"]) == ExitCode.NO_CONNECTION
+    assert "start a server with `voicecli serve`, or leave --url out" in capfd.readouterr().err
+
+
+@pytest.fixture
+def mail_server() -> Iterator[int]:
+    """The port of something that is no voice server."""
+    ports: list[int] = []
+    ready, stop = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 mail.example ESMTP\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+
+        async def until_stopped() -> None:
+            async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
+                ports.append(listener.sockets[0].getsockname()[1])
+                ready.set()
+                await asyncio.to_thread(stop.wait)
+
+        asyncio.run(until_stopped())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    ready.wait()
+    yield ports[0]
+    stop.set()
+    thread.join()
+
+
+def test_what_speaks_something_else_is_told_from_what_is_not_there(
+    tone: Path, mail_server: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(tone), "--url", f"ws://127.0.0.1:{mail_server}/"]) == ExitCode.PROTOCOL
+    assert "is no voicewire server" in capfd.readouterr().err
+
+
+def test_an_old_document_is_not_touched_by_a_replay_that_fails(tone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text("old")
+    assert main(["replay", str(tone), "--url", "ws://127.0.0.1:1/", "--json", str(file)]) == ExitCode.NO_CONNECTION
+    assert file.read_text() == "old"
+
+
+def test_a_terminal_of_ascii_alone_gets_a_report(tone: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "voicecli", "replay", str(tone), *ENGINES],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout.isascii()
+    assert b"voice-to-voice  -----" in ended.stdout
+
+
+def test_several_fixtures_end_in_a_summary(tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tone, other)
+    (other / "fixture.toml").write_text(TOML.replace('"tone"', '"other"'))
+    assert main(["replay", str(tone), str(other), *ENGINES]) == ExitCode.GOOD
+    out = capfd.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[-2:]] == ["tone", "other"]

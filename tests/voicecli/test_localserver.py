@@ -1,0 +1,37 @@
+import asyncio
+
+import pytest
+
+from voicecli.exits import CliError, ExitCode
+from voicecli.localserver import LocalServer, local_server
+from voicecli.transport import websocket
+
+SCRIPTED: dict[str, object] = dict.fromkeys(("vad", "stt", "llm", "tts"), "scripted")
+
+
+async def served(flags: dict[str, object]) -> LocalServer:
+    async with local_server(flags) as local, websocket(local.url):
+        return local
+
+
+def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICECLI_PORT", "80")
+    monkeypatch.setenv("VOICECLI_SILENCE_MS", "450")
+    local = asyncio.run(served(SCRIPTED | {"pipeline": "sequential"}))
+    assert local.url.startswith("ws://127.0.0.1:")
+    assert not local.url.startswith("ws://127.0.0.1:80/")
+    assert (local.pipeline, local.silence_ms) == ("sequential", 450)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"stt": "nobody"}, "nobody"),
+        ({"tts": "scripted(ttfb=soon)"}, "ttfb"),
+        ({"pipeline": "sideways"}, "--pipeline"),
+    ],
+)
+def test_a_wrong_setting_is_a_matter_of_usage(flags: dict[str, object], told: str) -> None:
+    with pytest.raises(CliError, match=told) as caught:
+        asyncio.run(served(SCRIPTED | flags))
+    assert caught.value.exit_code is ExitCode.USAGE

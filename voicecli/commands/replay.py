@@ -1,0 +1,252 @@
+"""`voicecli replay`: recorded callers, a server that answers them, and where each millisecond went."""
+
+import io
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+
+from voicecli import fixture as fixtures
+from voicecli import report, run
+from voicecli.call import CallSettings, first_of, turn_detection
+from voicecli.callaudio import save
+from voicecli.eventloop import run_precisely
+from voicecli.exits import CliError, ExitCode
+from voicecli.fixture import AudioCodec, Fixture, FixtureError
+from voicecli.liveview import LiveView
+from voicecli.localserver import LocalServer, local_server
+from voicecli.microphone import Recording, record
+from voicecli.oggopus import OggOpusError
+from voicecli.take import Take, take
+from voicecli.transport import BadUrl, CallError, NoVoicewire
+from voicecli.wavfile import WavError
+from voicewire.clock import SystemClock
+
+TOKEN_ENV = "VOICECLI_TOKEN"
+
+
+class InputCodec(StrEnum):
+    OPUS = "opus"
+    PCM_S16LE = "pcm_s16le"
+
+
+class _Planned(NamedTuple):
+    fixture: Fixture
+    recording: Recording
+
+
+class _Plan(NamedTuple):
+    """What was asked for."""
+
+    fixtures: list[_Planned]
+    repeat: int
+    call: CallSettings
+    save_audio: Path | None
+
+
+def replay(
+    fixture: Annotated[list[Path], typer.Argument(metavar="FIXTURE", help="Fixture folders, or audio files in them.")],
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Measure the server at ws://HOST:PORT/voice. [default: own server]"),
+    ] = None,
+    vad: Annotated[str | None, typer.Option(metavar="ENGINE", help="VAD of the own server.")] = None,
+    stt: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech recogniser of the own server.")] = None,
+    llm: Annotated[str | None, typer.Option(metavar="ENGINE", help="Language model of the own server.")] = None,
+    tts: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech synthesis of the own server.")] = None,
+    llm_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the language model's API is.")] = None,
+    llm_model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model's name there.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(metavar="overlapped|sequential", help="Pipeline of the own server.")
+    ] = None,
+    codec: Annotated[
+        InputCodec | None,
+        typer.Option(help="Send the fixture's Opus packets as they are, or its WAV as PCM. [default: as it is given]"),
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Calls with each fixture.")] = 1,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document; - is standard output.")
+    ] = None,
+    save_audio: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
+    ] = 30.0,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
+    ] = None,
+) -> ExitCode:
+    """Replay recorded callers, and draw where each millisecond went.
+
+    Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
+    between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
+
+    Exit codes: 0 good, 1 an expectation failed, 2 usage, 3 no connection, 4 the server broke the protocol.
+    """
+    engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
+    flags: dict[str, str | None] = {**engines, "pipeline": pipeline}
+    given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
+    if url is not None and given:
+        raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a report with question marks is better than none
+    document = _writable(json)
+    settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
+    plan = _Plan([_planned(path, codec) for path in fixture], repeat, settings, _folder(save_audio))
+    # Standard output is for the document alone, where it is asked for there.
+    console = Console(stderr=json == "-", highlight=False)
+    takes, server = run_precisely(_replay_all(url, flags, plan, console))
+    if document is not None:
+        _write(document, takes, server)
+    return ExitCode.EXPECTATION_FAILED if any(take.document.failures for take in takes) else ExitCode.GOOD
+
+
+def _planned(path: Path, codec: InputCodec | None) -> _Planned:
+    try:
+        fixture = fixtures.load(path)
+        if codec is not None:
+            wanted = AudioCodec.OPUS if codec is InputCodec.OPUS else AudioCodec.WAV
+            fixture = fixtures.load(fixture.audio_path(wanted))
+        turn_detection(fixture)
+        return _Planned(fixture, record(fixture))
+    except (FixtureError, OggOpusError, WavError) as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+
+
+def _folder(save_audio: Path | None) -> Path | None:
+    if save_audio is not None:
+        try:
+            save_audio.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CliError(f"--save-audio {save_audio}: {error.strerror}", ExitCode.USAGE) from error
+    return save_audio
+
+
+def _writable(json: str | None) -> Path | None:
+    """Where the document goes; refused before the run what cannot be written after it. `-` is Path("-")."""
+    if json is None or json == "-":
+        return None if json is None else Path("-")
+    path = Path(json)
+    if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise CliError(f"--json {json}: cannot be written; name a file in a folder that is there", ExitCode.USAGE)
+    return path
+
+
+def _write(path: Path, takes: Sequence[Take], server: run.Server) -> None:
+    document = _document(takes, server).serialize()
+    if path == Path("-"):
+        sys.stdout.buffer.write(document)
+        return
+    try:
+        path.write_bytes(document)
+    except OSError as error:
+        raise CliError(f"--json {path}: {error.strerror}", ExitCode.USAGE) from error
+
+
+async def _replay_all(
+    url: str | None, flags: dict[str, str | None], plan: _Plan, console: Console
+) -> tuple[list[Take], run.Server]:
+    async with _server(url, flags) as local:
+        takes = []
+        for planned in plan.fixtures:
+            takes += await _replay_one(planned, plan, local, console)
+        if len(plan.fixtures) > 1:
+            console.print(report.summary(takes))
+    server = run.Server(url=url) if url else run.Server(in_process=True, pipeline=local.pipeline)
+    return takes, server
+
+
+async def _replay_one(planned: _Planned, plan: _Plan, local: LocalServer, console: Console) -> list[Take]:
+    name = planned.fixture.name
+    takes = []
+    for number in range(1, plan.repeat + 1):
+        taken = await _take(planned, number, plan, local)
+        takes.append(taken)
+        if plan.save_audio is not None:
+            _save(plan.save_audio, taken, number if plan.repeat > 1 else None)
+        if plan.repeat > 1:
+            console.print(report.call_line(taken, number))
+    typical = report.typical(takes)
+    title = f"{name}, run {takes.index(typical) + 1}: the median one" if plan.repeat > 1 else name
+    console.print(report.call_report(typical, title, _details(typical, local.pipeline)))
+    if plan.repeat > 1:
+        console.print(report.fixture_summary(planned.fixture, takes))
+    return takes
+
+
+@asynccontextmanager
+async def _server(url: str | None, flags: dict[str, str | None]) -> AsyncIterator[LocalServer]:
+    """The own server, or a stand-in for that at `url`."""
+    if url is not None:
+        yield LocalServer(url, "", None)
+        return
+    async with local_server(flags) as local:
+        yield local
+
+
+async def _take(planned: _Planned, number: int, plan: _Plan, local: LocalServer) -> Take:
+    fixture = planned.fixture
+    title = f"{fixture.name}  run {number} of {plan.repeat}" if plan.repeat > 1 else fixture.name
+    narrator = Console(stderr=True, highlight=False)
+    view = LiveView(narrator, title) if narrator.is_terminal else None
+    if view is None:
+        print(f"{title}: {fixture.end_ms / 1000:.1f} s of audio, then the reply ...", file=sys.stderr, flush=True)
+    watch = view.watch if view else lambda view, now_ns: None
+    try:
+        async with view.shown() if view else nullcontext():
+            return await take(local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms)
+    except* CallError as failed:
+        raise _as_cli_error(first_of(failed)) from None
+    raise AssertionError("a take or an error")
+
+
+def _as_cli_error(error: CallError) -> CliError:
+    match error:
+        case BadUrl():
+            return CliError(str(error), ExitCode.USAGE)
+        case NoVoicewire():
+            return CliError(str(error), ExitCode.PROTOCOL)
+        case _:
+            return CliError(str(error), ExitCode.NO_CONNECTION)
+
+
+def _save(folder: Path, taken: Take, number: int | None) -> None:
+    path = folder / f"{taken.fixture.name}{'' if number is None else f'-{number}'}.wav"
+    try:
+        save(path, taken.fixture, taken.record)
+    except OSError as error:
+        raise CliError(f"--save-audio: {path}: {error.strerror or error}", ExitCode.USAGE) from error
+
+
+def _details(taken: Take, pipeline: str) -> str:
+    """Format, engines and pipeline of a call."""
+    ready = taken.ready
+    engines = (ready.engines.vad, ready.engines.stt, ready.engines.llm, ready.engines.tts)
+    parts = [str(ready.input), *(engine.name for engine in engines), pipeline]
+    return " · ".join(part for part in parts if part)
+
+
+def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
+    by_fixture: dict[str, list[Take]] = {}
+    for taken in takes:
+        by_fixture.setdefault(taken.fixture.name, []).append(taken)
+    runs = [
+        run.FixtureRuns(
+            name=name,
+            digest=group[0].fixture.digest,
+            input=str(group[0].ready.input),
+            output=str(group[0].ready.output),
+            runs=tuple(taken.document for taken in group),
+        )
+        for name, group in by_fixture.items()
+    ]
+    return run.run_document(server, takes[0].ready, runs)

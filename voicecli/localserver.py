@@ -1,0 +1,41 @@
+"""A server in the client's own process, for a replay without `--url`."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from voicecli.exits import CliError, ExitCode
+
+
+class LocalServer(NamedTuple):
+    """A running server, and those of its settings that no message tells."""
+
+    url: str
+    pipeline: str
+    silence_ms: int | None
+
+
+@asynccontextmanager
+async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer]:
+    """Serve on a free port of this machine; settings from `flags` (None is not given) and the environment.
+
+    Raises CliError.
+    """
+    from voiceserver import logs
+    from voiceserver.engines.roles import EngineError
+    from voiceserver.engines.spec import SpecError
+    from voiceserver.server import ServerError, VoiceServer
+    from voiceserver.settings import ENV_PREFIX, LogLevel, SettingsError, load
+    from voicewire.clock import SystemClock
+
+    try:
+        settings = load({**flags, "host": "127.0.0.1", "port": "0"}, os.environ)
+        level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
+        logs.configure(level, settings.log_format)
+        async with VoiceServer(settings, SystemClock()) as server:
+            yield LocalServer(server.url, settings.pipeline.value, settings.silence_ms)
+    except (SettingsError, SpecError) as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+    except (EngineError, ServerError) as error:
+        raise CliError(str(error), ExitCode.SERVER_FAILED) from error

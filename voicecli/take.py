@@ -1,0 +1,47 @@
+"""One take of a fixture: a call to a server, and what can be concluded from it."""
+
+from typing import NamedTuple
+
+from voicecli import expectation
+from voicecli.call import CallRecord, CallSettings, Watcher, place_call
+from voicecli.fixture import Fixture
+from voicecli.microphone import Recording
+from voicecli.run import CallRun, ExaminedTurn, call_document, examined
+from voicecli.transport import websocket
+from voicewire.clock import Clock
+from voicewire.messages import SessionReady
+
+
+class Take(NamedTuple):
+    fixture: Fixture
+    record: CallRecord
+    turns: list[ExaminedTurn]
+    document: CallRun
+
+    @property
+    def ready(self) -> SessionReady:
+        ready = self.record.view.ready
+        assert ready is not None, "a call that was placed had a session"
+        return ready
+
+
+async def take(
+    url: str,
+    fixture: Fixture,
+    recording: Recording,
+    clock: Clock,
+    settings: CallSettings,
+    watch: Watcher,
+    silence_ms: int | None = None,
+) -> Take:
+    """Call the server at `url` and examine the call; `silence_ms` is its own setting, where known. Raises CallError."""
+    async with websocket(url) as transport:
+        record = await place_call(fixture, recording, transport, clock, settings, watch)
+    return concluded(fixture, record, silence_ms)
+
+
+def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = None) -> Take:
+    turns = examined(fixture, record, silence_ms)
+    documents = [turn.document for turn in turns]
+    failures = expectation.failures(fixture, documents, record.events, record.gave_up)
+    return Take(fixture, record, turns, call_document(record, documents, failures))

@@ -1,0 +1,153 @@
+"""The wire as the client sees it: whole messages in, whole messages out, over a WebSocket or between two tasks.
+
+Exception
+└── CallError         the call cannot go on; the message is a sentence for the user
+    ├── BadUrl        the URL is not one of a WebSocket
+    ├── NoConnection  nobody listens, nobody may listen, or the connection was lost
+    └── NoVoicewire   what listens there speaks something else, or breaks the protocol
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from voicewire import SUBPROTOCOL
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Larger messages of a server end the connection: more than 20 s of PCM at the highest usual rate."""
+
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+
+
+class CallError(Exception):
+    """The call cannot go on."""
+
+
+class BadUrl(CallError):
+    pass
+
+
+class NoConnection(CallError):
+    pass
+
+
+class NoVoicewire(CallError):
+    pass
+
+
+class TransportClosed(Exception):
+    """The other end closed, or the connection broke. `code` is the WebSocket close code, 1006 where there was none."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed with {code}" + (f": {reason}" if reason else ""))
+        self.code = code
+        self.reason = reason
+
+
+class Transport(Protocol):
+    """An open connection. `send` may wait while the other end does not read; messages leave in order."""
+
+    async def send(self, data: str | bytes) -> None:
+        """Raises TransportClosed."""
+
+    async def recv(self) -> str | bytes:
+        """The next message. Raises TransportClosed."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Legal at any time, and twice."""
+
+
+class WebSocketTransport:
+    """A WebSocket, already open."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, data: str | bytes) -> None:
+        try:
+            await self._connection.send(data)
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def recv(self) -> str | bytes:
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as error:
+            raise _closed(error) from None
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        await self._connection.close(code, reason)
+
+
+@asynccontextmanager
+async def websocket(url: str) -> AsyncIterator[WebSocketTransport]:
+    """Connect to a voicewire server. Raises BadUrl, NoConnection or NoVoicewire."""
+    connection = await _connect(url)
+    try:
+        if connection.subprotocol != SUBPROTOCOL:
+            raise NoVoicewire(f"the server at {url} does not speak {SUBPROTOCOL}; is this the right URL?")
+        yield WebSocketTransport(connection)
+    finally:
+        await connection.close()
+
+
+async def _connect(url: str) -> ClientConnection:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadUrl(f"{url!r} is not a URL: {error}") from None
+    if parts.scheme not in ("ws", "wss") or not host:
+        raise BadUrl(f"{url!r} is not a WebSocket URL; it looks like ws://127.0.0.1:8080/voice")
+    try:
+        return await connect(
+            url,
+            subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            proxy=None if _is_loopback(host) else True,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+        )
+    except InvalidURI as error:
+        raise BadUrl(f"{url!r} is not a WebSocket URL: {error}") from None
+    except InvalidStatus as error:
+        raise _refused(url, error.response.status_code) from None
+    except InvalidHandshake as error:
+        raise NoVoicewire(f"what listens at {url} is no voicewire server: {error}") from None
+    except TimeoutError:
+        raise NoConnection(f"{url} did not answer within {OPEN_TIMEOUT_S:g} s; is the server running there?") from None
+    except ssl.SSLError as error:
+        raise NoConnection(f"no secure connection to {url}: {error.reason or error}") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NoConnection(
+            f"nothing listens at {url} ({reason}); start a server with `voicecli serve`, or leave --url out"
+        ) from None
+
+
+def _refused(url: str, status: int) -> CallError:
+    if status in (401, 403):
+        return NoConnection(f"the server at {url} refused the connection (HTTP {status}); does it want a --token?")
+    if status >= 500:
+        return NoConnection(f"the server at {url} takes no calls now (HTTP {status}); try again later")
+    return NoVoicewire(f"what listens at {url} is no voicewire server (HTTP {status}); is this the right URL?")
+
+
+def _closed(error: ConnectionClosed) -> TransportClosed:
+    close = error.rcvd
+    return TransportClosed(close.code, close.reason) if close else TransportClosed(1006, "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
