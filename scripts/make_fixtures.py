@@ -149,9 +149,9 @@ RECIPES = (
     ),
     Recipe(
         name="backchannel",
-        description='"Mm-hm", 1.5 s into a long reply, to a server that stops for 700 ms of speech: the reply goes on.',
+        description='"Mm-hm", 1.5 s into a reply, to a server that stops for 700 ms of speech: the reply goes on.',
         utterances=(
-            LONG_STORY,
+            Utterance("can you please count to twelve", (Say("can you please count to twelve", "rms"),)),
             Utterance(
                 "mm hm",
                 (Say("pau m hh m pau", "rms", phones=True),),

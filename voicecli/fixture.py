@@ -144,6 +144,13 @@ class Fixture(Script, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.utterances[-1].audio_ms[1]
 
 
+def found_in(path: Path) -> list[Path]:
+    """The fixtures that a folder of them holds, by name; `path` itself where it is something else."""
+    if not path.is_dir() or (path / TOML_NAME).exists():
+        return [path]
+    return sorted(each.parent for each in path.glob(f"*/{TOML_NAME}")) or [path]
+
+
 def load(path: Path) -> Fixture:
     """Read a fixture folder, its `fixture.toml`, or one of its audio files (which then is the one selected).
 

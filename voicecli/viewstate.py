@@ -27,8 +27,7 @@ from voicewire.messages import (
     TurnOutcome,
     Usage,
 )
-
-_WITHDRAWN_BY_SPEECH = (Mark.AUDIO_LAST_SPEECH, Mark.VAD_CLOSED, Mark.STT_FINAL, Mark.MIC_SPEECH_END)
+from voicewire.timeline import WITHDRAWN_BY_SPEECH
 
 
 class MarkNoted(NamedTuple):
@@ -191,5 +190,5 @@ def _marked(turn: TurnView, mark: Mark, t_ns: int) -> TurnView:
 
 def _reopened(turn: TurnView) -> TurnView:
     """Speech resumed before the commit: its end was none."""
-    marks = {mark: t_ns for mark, t_ns in turn.marks.items() if mark not in _WITHDRAWN_BY_SPEECH}
+    marks = {mark: t_ns for mark, t_ns in turn.marks.items() if mark not in WITHDRAWN_BY_SPEECH}
     return msgspec.structs.replace(turn, marks=marks)

@@ -74,7 +74,10 @@ class _BarLine:
         width = options.max_width
         style = Style.parse(self._bar.part.colour)
         cells = list(_cells(self._bar, self._axis, width, ascii_only=options.ascii_only))
-        yield Segment("".join(cells).rstrip(), style)
+        line = "".join(cells).rstrip()
+        bar = line.lstrip()
+        yield Segment(" " * (len(line) - len(bar)))
+        yield Segment(bar, style)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(_MIN_WIDTH, options.max_width)

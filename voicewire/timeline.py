@@ -3,7 +3,9 @@
 from voicewire import clock
 from voicewire.marks import ORDER, SPANS, ClockSide, Mark
 
-_WITHDRAWN_BY_SPEECH = (Mark.AUDIO_LAST_SPEECH, Mark.VAD_CLOSED, Mark.STT_FINAL, Mark.MIC_SPEECH_END)
+WITHDRAWN_BY_SPEECH = (Mark.AUDIO_LAST_SPEECH, Mark.VAD_CLOSED, Mark.STT_FINAL, Mark.MIC_SPEECH_END)
+"""Marks of the end of speech, which are void when the user goes on before the turn is committed."""
+
 _DEFINED = {mark: number for number, mark in enumerate(Mark)}
 
 
@@ -48,7 +50,7 @@ class Timeline:
         """Speech resumed: withdraw the marks of its end. Raises TimelineError once the turn is committed."""
         if Mark.TURN_COMMITTED in self._marks:
             raise TimelineError(f"turn {self.turn_id} is committed and cannot be reopened")
-        for mark in _WITHDRAWN_BY_SPEECH:
+        for mark in WITHDRAWN_BY_SPEECH:
             self._marks.pop(mark, None)
 
     def at(self, mark: Mark) -> int | None:

@@ -13,6 +13,7 @@ from voicecli.fixture import (
     Utterance,
     UtteranceExpect,
     When,
+    found_in,
     load,
 )
 
@@ -262,3 +263,11 @@ def test_the_example_of_the_readme_is_a_fixture(tmp_path: Path) -> None:
     (folder / "audio.wav").touch()
     (folder / "fixture.toml").write_text(readme.split("```toml\n")[1].split("```")[0])
     assert load(folder).end_ms == 4800
+
+
+def test_a_folder_of_fixtures_stands_for_those_in_it(folder: Path) -> None:
+    (folder.parent / "wire").mkdir()
+    assert found_in(folder.parent) == [folder]
+    assert found_in(folder) == [folder]
+    assert found_in(folder / "audio.wav") == [folder / "audio.wav"]
+    assert found_in(folder.parent / "wire") == [folder.parent / "wire"]

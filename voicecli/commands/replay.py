@@ -51,7 +51,9 @@ class _Plan(NamedTuple):
 
 
 def replay(
-    fixture: Annotated[list[Path], typer.Argument(metavar="FIXTURE", help="Fixture folders, or audio files in them.")],
+    fixture: Annotated[
+        list[Path], typer.Argument(metavar="FIXTURE", help="Fixture folders, folders of them, or audio files in them.")
+    ],
     url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Measure the server at ws://HOST:PORT/voice. [default: own server]"),
@@ -101,7 +103,8 @@ def replay(
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
     document = _writable(json)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
-    plan = _Plan([_planned(path, codec) for path in fixture], repeat, settings, _folder(save_audio))
+    paths = [each for path in fixture for each in fixtures.found_in(path)]
+    plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
     # Standard output is for the document alone, where it is asked for there.
     console = Console(stderr=json == "-", highlight=False)
     takes, server = run_precisely(_replay_all(url, flags, plan, console))
