@@ -1,5 +1,6 @@
 """TTS `espeak`: espeak-ng, offline, its voices in the wheel. Robotic, quick, and it tells when each word is spoken."""
 
+import asyncio
 import difflib
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
@@ -56,10 +57,18 @@ class EspeakTts:
             async with self._pool.lease(self._settings.wait_ms) as worker:
                 answer = await worker.ask(msgspec.msgpack.encode(ListVoices()))
             self._voices = VoiceCatalogue(msgspec.msgpack.decode(answer, type=Voices))
-            self._voices.find(self._settings.voice)
+            voice = self._voices.find(self._settings.voice)
+            await asyncio.gather(*(self._warm_up(voice) for _ in range(self._settings.workers)))
         except BaseException:
             await self._pool.close()
             raise
+
+    async def _warm_up(self, voice: str) -> None:
+        """A worker's first words take some 10 ms longer: it loads the voice. Nobody should wait for that."""
+        async with self._pool.lease(self._settings.wait_ms) as worker:
+            worker.send_last(msgspec.msgpack.encode(Speak("ready", voice, self._settings.rate, self._settings.pitch)))
+            while await worker.receive() is not None:
+                pass
 
     async def close(self) -> None:
         await self._pool.close()
