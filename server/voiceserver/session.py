@@ -7,7 +7,7 @@ carries its turn, and what is stale is dropped in the first line that sees it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import NamedTuple
 
 from voiceserver.conversation import Conversation
@@ -19,7 +19,7 @@ from voiceserver.negotiation import turn_settings
 from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplySettings
-from voiceserver.speech_encoder import SpeechEncoder
+from voiceserver.speaking import Speaking
 from voiceserver.transcription import Transcription
 from voiceserver.transport import Transport
 from voiceserver.turn import (
@@ -145,12 +145,22 @@ class Session:
         """Of the turn being spoken and the one being answered."""
         self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
         """Of the turn being spoken, by segment."""
-        self._encoder = self._new_encoder()
-        """Of the next reply, made ahead of it."""
-        self._reply: Reply | None = None
-        self._reply_task: asyncio.Task[None] | None = None
-        self._silent = asyncio.Event()
-        self._silent.set()
+        self._speaking = Speaking(
+            engines.llm,
+            engines.tts,
+            ReplySettings(
+                output=agreement.output,
+                locale=agreement.start.locale,
+                voice=agreement.start.voice,
+                lead_ms=settings.lead_ms,
+                overlapped=settings.overlapped,
+                llm_timeout_ms=settings.llm_timeout_ms,
+                tts_timeout_ms=settings.tts_timeout_ms,
+            ),
+            listener=self,
+            clock=clock,
+            log=self._log,
+        )
         self._tasks: asyncio.TaskGroup | None = None
         self._events: deque[Event] = deque()
         self._applying = False
@@ -162,11 +172,11 @@ class Session:
     @property
     def is_replying(self) -> bool:
         """A reply is being made, sent or heard."""
-        return self._reply is not None
+        return self._speaking.turn_id is not None
 
     async def replied(self) -> None:
         """Wait until no reply is being given."""
-        await self._silent.wait()
+        await self._speaking.over()
 
     # --- life
 
@@ -185,9 +195,8 @@ class Session:
             self._tasks = None
             if self._timer is not None:
                 self._timer.cancel()
-            self._silent.set()
-            if self._reply is not None:
-                self.conversation.user_heard(self._heard(self._reply)[1])
+            self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
+            self._speaking.end()
             heard = self._hearing.counters
             self._log.info("session ended", heard_ms=heard.heard_ms, vad_ms=heard.vad_ms, decoded_ms=heard.speech_ms)
 
@@ -234,13 +243,11 @@ class Session:
             case AudioEnd():
                 self._hearing.end()
             case Playback(turn_id=turn_id, played_ms=played_ms):
-                if self._reply is not None and self._reply.turn_id == turn_id:
-                    self._reply.queue.playhead.reported(played_ms, now_ns)
-                    self._wake()
+                self._speaking.played(turn_id, played_ms, now_ns)
+                self._wake()
             case Interrupt(turn_id=turn_id, played_ms=played_ms):
-                if self._reply is not None and self._reply.turn_id == turn_id:
-                    self._reply.queue.playhead.reported(played_ms, now_ns)
-                    self._apply(Interrupted(turn_id))
+                self._speaking.played(turn_id, played_ms, now_ns)
+                self._apply(Interrupted(turn_id))
             case TextInput(text=text):
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
@@ -350,7 +357,7 @@ class Session:
             emit=self._apply,
             log=self._log,
         )
-        task = self._spawn(transcription.run, f"stt of turn {turn_id}")
+        task = self._spawn(transcription.run(), f"stt of turn {turn_id}")
         self._transcriptions[segment] = (transcription, task)
 
     def _abandon_transcriptions(self) -> None:
@@ -365,36 +372,13 @@ class Session:
         self._transcriptions.clear()
         self._outbox.put(TranscriptFinal(turn_id=turn_id, text=text))
         self.conversation.user_said(text)
-        start, settings = self._agreement.start, self._settings
-        self._reply = Reply(
-            turn_id,
-            llm=self._engines.llm,
-            tts=self._engines.tts,
-            encoder=self._encoder,
-            settings=ReplySettings(
-                output=self._agreement.output,
-                locale=start.locale,
-                voice=start.voice,
-                lead_ms=settings.lead_ms,
-                overlapped=settings.overlapped,
-                llm_timeout_ms=settings.llm_timeout_ms,
-                tts_timeout_ms=settings.tts_timeout_ms,
-            ),
-            conversation=self.conversation.messages,
-            listener=self,
-            clock=self._clock,
-            log=self._log,
-        )
-        self._silent.clear()
-        self._reply_task = self._spawn(self._reply.run, f"reply of turn {turn_id}")
+        self._speaking.start(turn_id, self.conversation.messages, self._spawn)
 
     def _cancel_reply(self, cancel: CancelReply) -> None:
-        assert self._reply is not None
-        assert self._reply_task is not None
-        self._reply_task.cancel()
-        self._reply.queue.playhead.stop(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._speaking.cancel(now_ns)
         self._outbox.drop_reply(cancel.turn_id)
-        heard_ms, heard_text = self._heard(self._reply)
+        heard_ms, heard_text = self._speaking.heard(now_ns)
         self._outbox.put(
             ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
         )
@@ -405,11 +389,9 @@ class Session:
         del self._timelines[end.turn_id]
         latencies_ms = timeline.latencies_ms()
         reply = None
-        if self._reply is not None and self._reply.turn_id == end.turn_id:
-            reply, self._reply, self._reply_task = self._reply, None, None
-            self._silent.set()
-            self._encoder = self._new_encoder()
-            self.conversation.user_heard(self._heard(reply)[1])
+        if self._speaking.turn_id == end.turn_id:
+            self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
+            reply = self._speaking.end()
         usage = self._usage(reply)
         self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
         self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)
@@ -427,15 +409,6 @@ class Session:
             decoded_audio_ms=heard.speech_ms,
             vad_audio_ms=heard.vad_ms,
         )
-
-    def _new_encoder(self) -> SpeechEncoder:
-        return SpeechEncoder(self._engines.tts.sample_rate, self._agreement.output)
-
-    def _heard(self, reply: Reply) -> tuple[float, str]:
-        """How much of a reply reached the ear, in ms and as text."""
-        position = reply.queue.playhead.position(self._clock.now_ns())
-        heard_ms = round(position * 1000 / self._agreement.output.rate, 3)
-        return heard_ms, reply.spoken.heard(heard_ms)
 
     # --- marks, audio out, and the one timer
 
@@ -458,20 +431,19 @@ class Session:
                 ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
             )
             return
-        reply = self._reply
-        if reply is not None:
-            for frame in reply.queue.release(now_ns):
-                self._outbox.put_audio(reply.turn_id, frame)
-            reply.room_made()
-            if reply.queue.is_heard(now_ns):
-                self._apply(ReplyFinished(reply.turn_id))
+        turn_id = self._speaking.turn_id
+        if turn_id is not None:
+            for frame in self._speaking.release(now_ns):
+                self._outbox.put_audio(turn_id, frame)
+            if self._speaking.is_heard(now_ns):
+                self._apply(ReplyFinished(turn_id))
         self._apply(DeadlinePassed())
 
     def _arm(self) -> None:
         deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
-        if self._reply is not None and (deadline := self._reply.queue.deadline()) is not None:
+        if (deadline := self._speaking.deadline()) is not None:
             deadlines.append(deadline)
         earliest_ns = min(deadlines)
         if self._timer is not None:
@@ -486,6 +458,6 @@ class Session:
         self._timer = None
         self._wake()
 
-    def _spawn(self, run: Callable[[], Coroutine[None, None, None]], name: str) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"
-        return self._tasks.create_task(run(), name=name)
+        return self._tasks.create_task(work, name=name)
