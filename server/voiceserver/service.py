@@ -11,8 +11,7 @@ from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
-from voiceserver.outbox import OutboxFull
-from voiceserver.session import EngineSet, Session, SessionOver, SessionSettings
+from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings
 from voiceserver.settings import Pipeline, ServerSettings
 from voiceserver.transport import Disconnected, Transport
 from voiceserver.turn import TurnSettings
@@ -122,7 +121,7 @@ class Service:
             await session.run()
         except* Disconnected:
             log.info("client gone")
-        except* OutboxFull:
+        except* ClientStuck:
             log.warning("client does not read")
             close_code, reason = 1008, "messages were not read"
         except* SessionOver as group:

@@ -6,6 +6,7 @@ carries its turn, and what is stale is dropped in the first line that sees it.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Coroutine
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from voiceserver.turn import (
     AudioEnded,
     AudioHeard,
     CancelReply,
+    CloseSegment,
     DeadlinePassed,
     Effect,
     EndTurn,
@@ -108,6 +110,10 @@ class SessionOver(Exception):
         self.reason = reason
 
 
+class ClientStuck(Exception):
+    """The client does not read what it is sent."""
+
+
 class Session:
     """From `session_ready` to the last message. Owns its tasks; none is left when `run` returns."""
 
@@ -131,7 +137,9 @@ class Session:
         self._clock = clock
         self._log = SessionLog(agreement.session_id)
         self._machine = TurnMachine(turn_settings(agreement.start.turn_detection, settings.turn))
-        self._outbox = Outbox(connection, agreement.output.codec, self._frame_sent)
+        self._outbox = Outbox(
+            connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck
+        )
         self._hearing = Hearing(
             agreement.input,
             engines.vad,
@@ -165,9 +173,12 @@ class Session:
         self._events: deque[Event] = deque()
         self._applying = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_ns: int | None = None
-        self._received_ns = clock.now_ns()
+        self._timer_ns: float = math.inf
+        self._active_ns = clock.now_ns()
         self._over: SessionOver | None = None
+        self._failed = asyncio.Event()
+        self._failure: Exception | None = None
+        """What went wrong outside of a task; `_watch` raises it inside of one."""
 
     @property
     def is_replying(self) -> bool:
@@ -181,14 +192,15 @@ class Session:
     # --- life
 
     async def run(self) -> None:
-        """Serve until one of the two is through with the other. Raises Disconnected, OutboxFull or SessionOver in an
-        ExceptionGroup."""
+        """Serve until one of the two is through with the other. Raises Disconnected, ClientStuck or SessionOver in
+        an ExceptionGroup."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._write(), name="write")
                 tasks.create_task(self._read(), name="read")
                 tasks.create_task(self._hearing.run(), name="hear")
+                tasks.create_task(self._watch(), name="watch")
                 self._arm()
         finally:
             self._hearing.close()
@@ -217,11 +229,23 @@ class Session:
         assert self._over is not None, "only `end` closes the outbox"
         raise self._over
 
+    async def _watch(self) -> None:
+        await self._failed.wait()
+        assert self._failure is not None
+        raise self._failure
+
+    def _fail(self, failure: Exception) -> None:
+        self._failure = self._failure or failure
+        self._failed.set()
+
+    def _client_stuck(self) -> None:
+        self._fail(ClientStuck("messages were not read"))
+
     async def _read(self) -> None:
         while self._over is None:
             data = await self._transport.recv()
             now_ns = self._clock.now_ns()
-            self._received_ns = now_ns
+            self._active_ns = now_ns
             try:
                 self._receive(self._connection.receive(data, now_ns), now_ns)
             except ProtocolError as error:
@@ -249,6 +273,9 @@ class Session:
                 self._speaking.played(turn_id, played_ms, now_ns)
                 self._apply(Interrupted(turn_id))
             case TextInput(text=text):
+                if not text.strip():
+                    message = "text_input: the text is blank"
+                    raise ProtocolError(ErrorCode.INVALID_FIELD, message, field="text")
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
                 self._outbox.put(ClockOffset.answer(received, now_ns, self._clock.now_ns()))
@@ -298,9 +325,14 @@ class Session:
     def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None:
         self._apply(ReplyFailed(turn_id, code, message))
 
-    def _frame_sent(self, turn_id: int, frame: SpokenFrame) -> None:
-        if self._machine.reply_id == turn_id and frame.pts == 0 and frame.samples:
-            self._mark(turn_id, Mark.REPLY_FIRST_FRAME_SENT, self._clock.now_ns())
+    def _frame_written(self, turn_id: int, frame: SpokenFrame) -> None:
+        if self._machine.reply_id != turn_id:
+            return
+        now_ns = self._clock.now_ns()
+        if frame.pts == 0 and frame.samples:
+            self._mark(turn_id, Mark.REPLY_FIRST_FRAME_SENT, now_ns)
+        self._speaking.written(turn_id, frame, now_ns)
+        self._wake()
 
     # --- the machine and its effects
 
@@ -328,6 +360,8 @@ class Session:
                 self._start_transcription(turn_id, segment)
             case FinishTranscription(_, segment):
                 self._transcriptions[segment][0].finish()
+            case CloseSegment():
+                self._hearing.close_segment()
             case AbandonTranscription():
                 self._abandon_transcriptions()
             case ReopenTurn(turn_id):
@@ -392,6 +426,7 @@ class Session:
         if self._speaking.turn_id == end.turn_id:
             self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
             reply = self._speaking.end()
+            self._active_ns = self._clock.now_ns()
         usage = self._usage(reply)
         self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
         self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)
@@ -426,7 +461,7 @@ class Session:
     def _wake(self) -> None:
         """Send what may be sent by now, and see what is due."""
         now_ns = self._clock.now_ns()
-        if now_ns - self._received_ns >= self._settings.idle_timeout_ms * NS_PER_MS:
+        if now_ns >= self._idle_ns():
             self.end(
                 ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
             )
@@ -439,8 +474,14 @@ class Session:
                 self._apply(ReplyFinished(turn_id))
         self._apply(DeadlinePassed())
 
+    def _idle_ns(self) -> float:
+        """When the client will have been idle for too long. One that listens to a reply is not idle."""
+        if self._speaking.turn_id is not None:
+            return math.inf
+        return self._active_ns + self._settings.idle_timeout_ms * NS_PER_MS
+
     def _arm(self) -> None:
-        deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS]
+        deadlines = [self._idle_ns()]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
         if (deadline := self._speaking.deadline()) is not None:
@@ -450,13 +491,19 @@ class Session:
             if earliest_ns == self._timer_ns:
                 return
             self._timer.cancel()
+            self._timer = None
+        if earliest_ns == math.inf:
+            return
         self._timer_ns = earliest_ns
         delay_ns = max(0, earliest_ns - self._clock.now_ns())
         self._timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self._wake()
+        try:
+            self._wake()
+        except Exception as failure:  # the loop would only log it
+            self._fail(failure)
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"

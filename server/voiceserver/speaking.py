@@ -78,6 +78,11 @@ class Speaking:
         self._reply.room_made()
         return frames
 
+    def written(self, turn_id: int, frame: SpokenFrame, now_ns: int) -> None:
+        """A released frame is on its way to the client; of another turn, nothing."""
+        if self._reply is not None and self._reply.turn_id == turn_id:
+            self._reply.queue.written(frame, now_ns)
+
     def is_heard(self, now_ns: int) -> bool:
         """The reply has been heard to its end."""
         return self._reply is not None and self._reply.queue.is_heard(now_ns)

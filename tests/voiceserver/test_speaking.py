@@ -5,6 +5,7 @@ from tests.voiceserver.stages import LoudTts, TalkingLlm, virtually
 from voicecli.virtualtime import VirtualLoop
 from voiceserver.engines.roles import ChatMessage, Speaker
 from voiceserver.logs import SessionLog
+from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import ReplySettings
 from voiceserver.speaking import HeardReply, Speaking
 from voicewire.errors import ErrorCode
@@ -36,6 +37,13 @@ Spawn = Callable[[Coroutine[None, None, None], str], "asyncio.Task[None]"]
 Script = Callable[[Speaking, Spawn, VirtualLoop], Awaitable[None]]
 
 
+def send(speaking: Speaking, turn_id: int, now_ns: int) -> list[SpokenFrame]:
+    frames = speaking.release(now_ns)
+    for frame in frames:
+        speaking.written(turn_id, frame, now_ns)
+    return frames
+
+
 def speak(script: Script) -> None:
     """'Here is one.' takes 240 ms to say."""
 
@@ -55,7 +63,7 @@ def test_a_reply_is_released_heard_and_ended() -> None:
         speaking.start(4, CONVERSATION, spawn)
         assert speaking.turn_id == 4
         await asyncio.sleep(0.01)
-        frames = speaking.release(loop.now_ns())
+        frames = send(speaking, 4, loop.now_ns())
         assert sum(frame.samples for frame in frames) == 240 * 24
         assert frames[-1].payload == b""
         assert speaking.deadline() == 250_000_000
@@ -75,7 +83,7 @@ def test_what_was_heard_stays_what_it_was_when_the_reply_was_cancelled() -> None
     async def script(speaking: Speaking, spawn: Spawn, loop: VirtualLoop) -> None:
         speaking.start(1, CONVERSATION, spawn)
         await asyncio.sleep(0.01)
-        speaking.release(loop.now_ns())
+        send(speaking, 1, loop.now_ns())
         await asyncio.sleep(0.1)
         speaking.cancel(loop.now_ns())
         await asyncio.sleep(10)
@@ -89,7 +97,7 @@ def test_a_playhead_of_another_turn_is_not_this_ones() -> None:
     async def script(speaking: Speaking, spawn: Spawn, loop: VirtualLoop) -> None:
         speaking.start(2, CONVERSATION, spawn)
         await asyncio.sleep(0.01)
-        speaking.release(loop.now_ns())
+        send(speaking, 2, loop.now_ns())
         speaking.played(1, 200.0, loop.now_ns())
         assert speaking.heard(loop.now_ns()).heard_ms == 0.0
         speaking.played(2, 200.0, loop.now_ns())
