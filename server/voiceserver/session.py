@@ -55,7 +55,7 @@ from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
 from voicewire.clock_offset import ClockOffset
 from voicewire.connection import Connection
 from voicewire.errors import CLOSE_CODES, ErrorCode, ProtocolError
-from voicewire.frames import AudioFrame
+from voicewire.frames import MAX_TURN_ID, AudioFrame
 from voicewire.marks import Mark
 from voicewire.messages import (
     AudioAck,
@@ -344,7 +344,11 @@ class Session:
         self._applying = True
         try:
             while self._events:
-                for effect in self._machine.step(self._events.popleft(), self._clock.now_ns()):
+                effects = self._machine.step(self._events.popleft(), self._clock.now_ns())
+                if self._machine.last_turn_id > MAX_TURN_ID:
+                    self.end(ErrorCode.GOING_AWAY, "this session has had all its turns; start a new one")
+                    return
+                for effect in effects:
                     self._perform(effect)
         finally:
             self._applying = False

@@ -276,6 +276,10 @@ class TurnMachine:
         return self._reply_id
 
     @property
+    def last_turn_id(self) -> int:
+        return self._last_turn_id
+
+    @property
     def utterance_id(self) -> int | None:
         """The turn being spoken."""
         return self._utterance.turn_id if self._utterance else None

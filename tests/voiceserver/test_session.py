@@ -233,6 +233,20 @@ def test_one_that_listens_is_not_idle() -> None:
     converse(script, idle_timeout_ms=1000)
 
 
+def test_a_session_ends_when_its_turn_ids_are_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voiceserver.session.MAX_TURN_ID", 1)
+
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.send(TextInput(text="one"))
+        await caller.until(TurnEnd)
+        caller.send(TextInput(text="two"))
+        error = await caller.until(Error)
+        assert (error.code, error.fatal) == (ErrorCode.GOING_AWAY, True)
+
+    converse(script)
+
+
 def test_a_blank_text_is_refused() -> None:
     async def script(caller: Caller) -> None:
         await opened(caller)
