@@ -102,7 +102,9 @@ def test_a_flag_wins_over_the_environment_and_that_over_toml() -> None:
 
 
 def test_false_and_zero_are_values_and_not_absences() -> None:
-    settings = load({"barge_in": False, "commit_timeout_ms": "0"}, {"VOICECLI_BARGE_IN": "true", "VOICECLI_COMMIT_TIMEOUT_MS": "9"})
+    settings = load(
+        {"barge_in": False, "commit_timeout_ms": "0"}, {"VOICECLI_BARGE_IN": "true", "VOICECLI_COMMIT_TIMEOUT_MS": "9"}
+    )
     assert (settings.barge_in, settings.commit_timeout_ms) == (False, 0)
 
 
