@@ -95,6 +95,7 @@ class SessionSettings(NamedTuple):
     """How far ahead of the playhead reply audio is sent."""
     overlapped: bool = True
     idle_timeout_ms: int = 60_000
+    session_length_ms: int = 3_600_000
     llm_timeout_ms: int = 20_000
     tts_timeout_ms: int = 10_000
 
@@ -157,6 +158,7 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: int | None = None
         self._received_ns = clock.now_ns()
+        self._expires_ns = self._received_ns + settings.session_length_ms * NS_PER_MS
         self._over: SessionOver | None = None
 
     @property
@@ -458,6 +460,10 @@ class Session:
                 ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
             )
             return
+        if now_ns >= self._expires_ns:
+            longest = _spoken(self._settings.session_length_ms)
+            self.end(ErrorCode.SESSION_EXPIRED, f"the session has lasted {longest}, and may not be longer")
+            return
         reply = self._reply
         if reply is not None:
             for frame in reply.queue.release(now_ns):
@@ -468,7 +474,7 @@ class Session:
         self._apply(DeadlinePassed())
 
     def _arm(self) -> None:
-        deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS]
+        deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS, self._expires_ns]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
         if self._reply is not None and (deadline := self._reply.queue.deadline()) is not None:
@@ -489,3 +495,9 @@ class Session:
     def _spawn(self, run: Callable[[], Coroutine[None, None, None]], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"
         return self._tasks.create_task(run(), name=name)
+
+
+def _spoken(milliseconds: int) -> str:
+    """A duration for a person."""
+    seconds = milliseconds / 1000
+    return f"{seconds / 60:g} minutes" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} seconds"

@@ -285,7 +285,7 @@ def test_a_port_that_is_taken_is_told_as_a_sentence() -> None:
 def test_a_host_that_is_not_here_is_told_as_a_sentence() -> None:
     async def main() -> None:
         with pytest.raises(ServerError, match="--host"):
-            await VoiceServer(scripted(host="192.0.2.1", port=0)).__aenter__()
+            await VoiceServer(scripted(host="192.0.2.1", port=0, token=("x",))).__aenter__()
 
     asyncio.run(main())
 
