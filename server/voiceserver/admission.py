@@ -24,7 +24,7 @@ class Admission:
         if self._per_address and self._by_address[address] >= self._per_address:
             raise ProtocolError(
                 ErrorCode.TOO_MANY_SESSIONS,
-                f"your address has {self._per_address} sessions already, and may have no more; close one of them first",
+                f"your address has all the sessions that one may have ({self._per_address}); close one of them first",
                 fatal=True,
             )
         if self._waiting >= max(WAITING, self._limit):

@@ -32,7 +32,7 @@ class Service:
     """`async with` starts the engines and ends them, sessions first. Raises SettingsError, SpecError or EngineError."""
 
     def __init__(self, settings: ServerSettings, clock: Clock) -> None:
-        self._settings = settings
+        self._authenticator: Authenticator = authenticator(settings)
         self._clock = clock
         specs = {role: settings.engine(role) for role in Role}
         self._engines = EngineSet(
@@ -48,7 +48,6 @@ class Service:
             tts=registry.describe(Role.TTS, specs[Role.TTS]),
         )
         self._limits = Limits(max_message_bytes=settings.max_message_bytes)
-        self._authenticator: Authenticator = authenticator(settings)
         self._admission = Admission(settings.sessions, settings.sessions_per_address)
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()

@@ -43,7 +43,7 @@ def test_an_address_has_no_more_than_its_sessions_waiting_or_not() -> None:
     assert refusal(lambda: admission.enter("a")) == (
         ErrorCode.TOO_MANY_SESSIONS,
         1013,
-        "your address has 2 sessions already, and may have no more; close one of them first",
+        "your address has all the sessions that one may have (2); close one of them first",
     )
     admission.enter("b")
     first.leave()
