@@ -113,7 +113,7 @@ class JwtAuth:
 
 def authenticator(settings: ServerSettings) -> Authenticator:
     """Raises SettingsError, which says what to give."""
-    match _mode(settings):
+    match auth_mode(settings):
         case AuthMode.NONE:
             return Open()
         case AuthMode.TOKEN:
@@ -128,9 +128,9 @@ def unauthorized(message: str) -> ProtocolError:
     return ProtocolError(ErrorCode.UNAUTHORIZED, message, field="token", fatal=True)
 
 
-def _mode(settings: ServerSettings) -> AuthMode:
-    """What is asked for, or follows from what is given. Everybody may use it only where it says so in so many words, or
-    where nobody else can reach it."""
+def auth_mode(settings: ServerSettings) -> AuthMode:
+    """What is asked for, or follows from what is given. Everybody may use it only where that is asked for in so many
+    words, or where nobody else can reach it. Raises SettingsError."""
     reachable = not is_loopback(settings.host)
     if settings.auth is AuthMode.NONE and reachable and not settings.insecure_no_auth:
         raise SettingsError(

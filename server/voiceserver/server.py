@@ -11,12 +11,13 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from voiceserver.assets import Assets, AssetsError, folder_of_page
+from voiceserver.auth import auth_mode
 from voiceserver.headers import security_headers
 from voiceserver.logs import LOGGER
 from voiceserver.network import WILDCARDS, in_url, is_loopback, own_addresses
 from voiceserver.origins import OriginPolicy
 from voiceserver.service import Service
-from voiceserver.settings import ServerSettings
+from voiceserver.settings import AuthMode, ServerSettings
 from voiceserver.tls import tls
 from voiceserver.transport import WebSocketTransport
 from voiceserver.visitor import Visitor
@@ -79,6 +80,10 @@ class VoiceServer:
             return None
         host = next(own_addresses(), None) if self.host in WILDCARDS else self.host
         return None if host is None else self._url("http", host, "/")
+
+    @property
+    def auth(self) -> AuthMode:
+        return auth_mode(self._settings)
 
     @property
     def fingerprint(self) -> str | None:
