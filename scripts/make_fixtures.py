@@ -192,17 +192,17 @@ RECIPES = (
         utterances=(
             Utterance(
                 "good morning my name is john and i live in boston"
-                " prices rose by three percent in the first quarter"
+                " prices rose by three percent in the last year"
                 " this morning the president said that the economy is growing"
-                " the bank said that interest rates will fall next year"
+                " analysts said that interest rates will fall next month"
                 " the company said it would sell its bonds to the public"
                 " we went to the market and bought some bread and milk"
                 " so my question is this what can you do",
                 (
                     Say("good morning my name is john and i live in boston", "kal16"),
-                    Say("prices rose by three percent in the first quarter", "kal16"),
+                    Say("prices rose by three percent in the last year", "kal16"),
                     Say("this morning the president said that the economy is growing", "kal16"),
-                    Say("the bank said that interest rates will fall next year", "kal16"),
+                    Say("analysts said that interest rates will fall next month", "kal16"),
                     Say("the company said it would sell its bonds to the public", "kal16"),
                     Say("we went to the market and bought some bread and milk", "kal16"),
                     Say("so my question is this what can you do", "kal16"),

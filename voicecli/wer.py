@@ -47,7 +47,7 @@ def normalised(text: str) -> list[str]:
     text = _DECIMAL.sub(r"\1 point ", _GROUPED.sub("", text))
     words: list[str] = []
     for word in _WORD.findall(text):
-        for piece in _DIGITS.split(word):
+        for piece in (piece.strip("'") for piece in _DIGITS.split(word)):
             words += _spoken(piece) if piece.isdecimal() and piece.isascii() else [piece] if piece else []
     return words
 

@@ -93,7 +93,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
     ("arguments", "told"),
     [
         (["{tmp}/nowhere"], "no such fixture"),
-        (["{tmp}"], "fixture.toml: missing"),
+        (["{tmp}/empty"], "fixture.toml: missing"),
         (["{tone}/fixture.toml", "--codec", "opus"], "no such fixture"),
         (["{tone}", "--stt", "nobody"], "nobody"),
         (["{tone}", "--pipeline", "sideways"], "--pipeline"),
@@ -108,6 +108,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
 def test_what_cannot_be_replayed_is_one_line_and_a_matter_of_usage(
     arguments: list[str], told: str, tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "empty").mkdir()
     filled = [argument.format(tmp=tmp_path, tone=tone) for argument in arguments]
     assert main(["replay", *filled]) == ExitCode.USAGE
     out, err = capfd.readouterr()
