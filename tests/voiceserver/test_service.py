@@ -103,6 +103,23 @@ def test_who_has_not_started_takes_nobodys_session() -> None:
     virtually(main)
 
 
+def test_who_leaves_makes_room_however_far_they_got() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        settings = scripted(sessions=1, sessions_per_address=1, token=("good",))
+        async with Service(settings, loop) as service:
+            for token in ("good", "wrong", None, "good"):
+                caller = Caller(loop)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(service.converse(caller.transport, Visitor("203.0.113.9")))
+                    if token == "good":
+                        await opened(caller, token=token)
+                    elif token:
+                        caller.start(token=token)
+                    caller.hang_up()
+
+    virtually(main)
+
+
 TOKEN = "correct horse"
 GOOD = [
     (TOKEN, Visitor()),
