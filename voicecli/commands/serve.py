@@ -206,7 +206,8 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     for warning in _warnings(server, settings):
         console.print(f"Careful: {warning}", soft_wrap=True)
     _show_code(console, server, settings)
-    console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+    if server.fingerprint is None:  # replay would have to be told whom to trust
+        console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
     console.print("Ctrl-C stops it.")
 
 
