@@ -16,12 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from voiceserver.assets import CONTENT_TYPES
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "voicecli": "voicecli",
     "voicewire": "voicewire",
     "voiceaudio": "voiceaudio",
     "server/voiceserver": "voiceserver",
+    "web": "voiceserver/_web",
 }
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ]+)", re.MULTILINE)
 NOT_SHIPPED = {"__pycache__", ".DS_Store"}
@@ -86,6 +89,23 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path
     assert "voiceserver/engines/scripted/persona.toml" in expected
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name for name in names if ".dist-info/" not in name} == expected
+
+
+def test_the_page_is_made_of_files_that_are_served() -> None:
+    suffixes = {path.suffix for path in (ROOT / "web").rglob("*") if path.is_file()}
+    assert suffixes <= CONTENT_TYPES.keys() | {".ts"}  # declarations are for the editors of those who embed it
+
+
+def test_the_page_is_served_from_the_wheel(environment: Path) -> None:
+    program = """
+from voiceserver.assets import Assets, folder_of_page
+folder = folder_of_page()
+print(folder.parent.name, folder.name)
+print(Assets.read(folder).find("/voicewire/frames.js").content.decode(), end="")
+"""
+    first, _, rest = run(environment / "python", "-c", program).partition("\n")
+    assert first == "voiceserver _web"
+    assert rest == (ROOT / "web" / "voicewire" / "frames.js").read_text()
 
 
 def test_the_wheel_carries_its_licence_and_its_entry_points(wheel: Path) -> None:

@@ -12,7 +12,7 @@ from voicecli import __version__
 from voicecli.exits import CliError, ExitCode
 
 COMMANDS = {
-    "serve": "Serve voice sessions over WebSocket.",
+    "serve": "Serve voice sessions over WebSocket, and the page to talk from.",
     "replay": "Replay recorded callers, and draw where each millisecond went.",
     "engines": "List the engines of each role, with their settings.",
 }

@@ -30,7 +30,9 @@ async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer
     from voicewire.clock import SystemClock
 
     try:
-        settings = load({**flags, "host": "127.0.0.1", "port": "0"}, os.environ)
+        # What the environment says of a server for others, this one's only client need not be held to.
+        own = {"host": "127.0.0.1", "port": "0", "auth": "none", "tls": "off"}
+        settings = load({**flags, **own}, os.environ)
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
         logs.configure(level, settings.log_format)
         async with VoiceServer(settings, SystemClock()) as server:

@@ -43,7 +43,7 @@ class ErrorCode(StrEnum):
     OVERLOADED = "overloaded"
     """The server cannot keep up with this session's audio, and dropped some."""
     UNAUTHORIZED = "unauthorized"
-    """The token is missing or not accepted."""
+    """The token is missing, has expired or is not accepted."""
     VAD_FAILED = "vad_failed"
     """The VAD engine failed."""
     STT_FAILED = "stt_failed"
@@ -54,6 +54,10 @@ class ErrorCode(StrEnum):
     """Speech synthesis failed or did not answer in time; the reply is cut short."""
     SERVER_FULL = "server_full"
     """No session is free; try again later."""
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    """One address has all the sessions it may have; close one of them first."""
+    SESSION_EXPIRED = "session_expired"
+    """The session has lasted as long as one may; another can be started, and resume its conversation."""
     IDLE_TIMEOUT = "idle_timeout"
     """Nothing was heard of the client for too long."""
     GOING_AWAY = "going_away"
@@ -78,6 +82,8 @@ CLOSE_CODES: dict[ErrorCode, int] = {
     ErrorCode.TOO_MANY_FRAMES: 1008,
     ErrorCode.UNAUTHORIZED: 1008,
     ErrorCode.SERVER_FULL: 1013,
+    ErrorCode.TOO_MANY_SESSIONS: 1013,
+    ErrorCode.SESSION_EXPIRED: 1008,
     ErrorCode.IDLE_TIMEOUT: 1008,
     ErrorCode.GOING_AWAY: 1001,
     ErrorCode.INTERNAL: 1011,

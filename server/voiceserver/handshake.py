@@ -1,6 +1,7 @@
 """The opening of a session: `session_start` in, `session_ready` or a fatal `error` out."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from voiceserver.negotiation import choose_input, choose_output
@@ -34,14 +35,22 @@ class Offer(NamedTuple):
 
 
 async def agree(
-    transport: Transport, connection: Connection, offer: Offer, *, session_id: str, resume_token: str, clock: Clock
+    transport: Transport,
+    connection: Connection,
+    offer: Offer,
+    admit: Callable[[SessionStart], None],
+    *,
+    session_id: str,
+    resume_token: str,
+    clock: Clock,
 ) -> Agreement:
-    """Wait for the client's first message and answer it.
+    """Wait for the client's first message and answer it. `admit` raises ProtocolError where the client may not come in.
 
     Raises ProtocolError, always fatal, after telling the client so; and Disconnected.
     """
     try:
         start = await _receive_start(transport, connection, clock)
+        admit(start)
         agreement = Agreement(session_id, resume_token, start, choose_input(start.input), choose_output(start.output))
     except ProtocolError as error:
         await refuse(transport, connection, error)

@@ -5,6 +5,8 @@ import secrets
 from contextlib import AsyncExitStack, suppress
 from typing import Self
 
+from voiceserver.admission import Admission, Visit
+from voiceserver.auth import Authenticator, authenticator
 from voiceserver.conversation import Conversation, ConversationStore
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
@@ -15,10 +17,11 @@ from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, Se
 from voiceserver.settings import Pipeline, ServerSettings
 from voiceserver.transport import Disconnected, Transport
 from voiceserver.turn import TurnSettings
+from voiceserver.visitor import NOBODY, Visitor
 from voicewire.clock import NS_PER_MS, Clock
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode, ProtocolError
-from voicewire.messages import Engines, Error, Limits
+from voicewire.messages import Engines, Error, Limits, SessionStart
 
 DRAIN_S = 5.0
 """How long a service that ends waits for replies that are being given."""
@@ -28,10 +31,10 @@ GOODBYE_S = 2.0
 
 
 class Service:
-    """`async with` starts the engines and ends them, sessions first. Raises SpecError or EngineError."""
+    """`async with` starts the engines and ends them, sessions first. Raises SettingsError, SpecError or EngineError."""
 
     def __init__(self, settings: ServerSettings, clock: Clock) -> None:
-        self._settings = settings
+        self._authenticator: Authenticator = authenticator(settings)
         self._clock = clock
         specs = {role: settings.engine(role) for role in Role}
         self._engines = EngineSet(
@@ -46,7 +49,8 @@ class Service:
             llm=registry.describe(Role.LLM, specs[Role.LLM]),
             tts=registry.describe(Role.TTS, specs[Role.TTS]),
         )
-        self._limits = Limits()
+        self._limits = Limits(max_message_bytes=settings.max_message_bytes)
+        self._admission = Admission(settings.sessions, settings.sessions_per_address)
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()
         self._sessions: set[Session] = set()
@@ -82,7 +86,7 @@ class Service:
         await self._drain()
         await self._stack.aclose()
 
-    async def converse(self, transport: Transport) -> None:
+    async def converse(self, transport: Transport, visitor: Visitor = NOBODY) -> None:
         """Serve one client to the end. Whatever goes wrong concerns this client alone, and is told or logged."""
         session_id = secrets.token_hex(4)
         log = SessionLog(session_id)
@@ -95,20 +99,16 @@ class Service:
         self._opening.add(task)
         self._idle.clear()
         try:
-            if len(self._conversations) > self._settings.sessions:
-                message = f"all {self._settings.sessions} sessions are in use; try again later"
-                await refuse(transport, connection, ProtocolError(ErrorCode.SERVER_FULL, message, fatal=True))
-                return
-            offer = Offer(self.engines, self._limits, self._session_settings.lead_ms)
-            token = secrets.token_urlsafe(16)
-            agreement = await agree(
-                transport, connection, offer, session_id=session_id, resume_token=token, clock=self._clock
-            )
-            self._opening.discard(task)
-            log.info("session started", input=agreement.input, output=agreement.output)
-            await self._run(agreement, transport, connection, log)
+            visit = await self._let_in(transport, connection, visitor)
+            try:
+                agreement = await self._agree(transport, connection, session_id, visitor, visit)
+                self._opening.discard(task)
+                log.info("session started", input=agreement.input, output=agreement.output)
+                await self._run(agreement, transport, connection, log)
+            finally:
+                visit.leave()
         except ProtocolError as error:
-            log.info("session refused", code=error.code.value, field=error.field)
+            log.info("session refused", code=error.code.value, field=error.field, address=visitor.address)
         except Disconnected:
             log.info("client gone before the session started")
         finally:
@@ -116,6 +116,30 @@ class Service:
             self._conversations.discard(task)
             if not self._conversations:
                 self._idle.set()
+
+    async def _let_in(self, transport: Transport, connection: Connection, visitor: Visitor) -> Visit:
+        try:
+            return self._admission.enter(visitor.address)
+        except ProtocolError as error:
+            await refuse(transport, connection, error)
+            raise
+
+    async def _agree(
+        self, transport: Transport, connection: Connection, session_id: str, visitor: Visitor, visit: Visit
+    ) -> Agreement:
+        def admit(start: SessionStart) -> None:
+            self._authenticator.check(start.token or visitor.bearer or visitor.cookie)
+            visit.sit()
+
+        return await agree(
+            transport,
+            connection,
+            Offer(self.engines, self._limits, self._session_settings.lead_ms),
+            admit,
+            session_id=session_id,
+            resume_token=secrets.token_urlsafe(16),
+            clock=self._clock,
+        )
 
     async def _run(self, agreement: Agreement, transport: Transport, connection: Connection, log: SessionLog) -> None:
         resumed = self._store.take(agreement.start.resume_token) if agreement.start.resume_token else None
@@ -195,6 +219,7 @@ def _session_settings(settings: ServerSettings) -> SessionSettings:
         lead_ms=settings.lead_ms,
         overlapped=settings.pipeline is Pipeline.OVERLAPPED,
         idle_timeout_ms=settings.idle_timeout_ms,
+        session_length_ms=settings.session_length_ms,
         llm_timeout_ms=settings.llm_timeout_ms,
         tts_timeout_ms=settings.tts_timeout_ms,
     )

@@ -97,6 +97,7 @@ class SessionSettings(NamedTuple):
     """How far ahead of the playhead reply audio is sent."""
     overlapped: bool = True
     idle_timeout_ms: int = 60_000
+    session_length_ms: int = 3_600_000
     llm_timeout_ms: int = 20_000
     tts_timeout_ms: int = 10_000
 
@@ -175,6 +176,7 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: float = math.inf
         self._active_ns = clock.now_ns()
+        self._expires_ns = self._active_ns + settings.session_length_ms * NS_PER_MS
         self._over: SessionOver | None = None
         self._failed = asyncio.Event()
         self._failure: Exception | None = None
@@ -470,6 +472,10 @@ class Session:
                 ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
             )
             return
+        if now_ns >= self._expires_ns:
+            longest = _spoken(self._settings.session_length_ms)
+            self.end(ErrorCode.SESSION_EXPIRED, f"the session has lasted {longest}, and may not be longer")
+            return
         turn_id = self._speaking.turn_id
         if turn_id is not None:
             for frame in self._speaking.release(now_ns):
@@ -485,7 +491,7 @@ class Session:
         return self._active_ns + self._settings.idle_timeout_ms * NS_PER_MS
 
     def _arm(self) -> None:
-        deadlines = [self._idle_ns()]
+        deadlines = [self._idle_ns(), self._expires_ns]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
         if (deadline := self._speaking.deadline()) is not None:
@@ -512,3 +518,9 @@ class Session:
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"
         return self._tasks.create_task(work, name=name)
+
+
+def _spoken(milliseconds: int) -> str:
+    """A duration for a person."""
+    seconds = milliseconds / 1000
+    return f"{seconds / 60:g} minutes" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} seconds"

@@ -2,16 +2,18 @@
 default."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from voiceserver.engines.registry import Role
 from voiceserver.engines.spec import EngineSpec, SpecError, explain
+from voiceserver.origins import OriginPolicy
 
 ENV_PREFIX = "VOICECLI_"
 
@@ -39,8 +41,27 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class AuthMode(StrEnum):
+    TOKEN = "token"
+    """Who shows one of `token` may use the server."""
+    JWT = "jwt"
+    """Who shows a JSON Web Token that the app has signed may use it."""
+    NONE = "none"
+    """Everybody who can reach it may use it."""
+
+
+class TlsMode(StrEnum):
+    OFF = "off"
+    SELF_SIGNED = "self-signed"
+    """A certificate of its own making, which a browser asks its user about once."""
+
+
 def _about(description: str, **limits: Any) -> Meta:
     return Meta(description=description, **limits)
+
+
+_SECRET: dict[str, Any] = {"extra": {"secret": True}}
+"""A value that no error shows."""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +87,39 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     barge_in_ms: Annotated[int, _about("Shorter speech over a reply does not cancel it.", ge=0, le=5_000)] = 200
     lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=100, le=5_000)] = 500
 
+    auth: Annotated[
+        AuthMode | None,
+        _about("Who may use the server; without it, what the other settings ask for, or none on loopback."),
+    ] = None
+    insecure_no_auth: Annotated[bool, _about("Let --auth none be, also where other machines reach the server.")] = False
+    token: Annotated[
+        tuple[str, ...], _about("A token that is accepted; better given by the environment.", **_SECRET)
+    ] = ()
+    jwt_secret: Annotated[
+        str | None, _about("Secret that tokens are signed with (HS256); better given by the environment.", **_SECRET)
+    ] = None
+    jwt_public_key: Annotated[str | None, _about("PEM file of the key that tokens are signed for (RS256, ES256).")] = (
+        None
+    )
+    jwt_audience: Annotated[str | None, _about("Audience (`aud`) that tokens must be for.")] = None
+    allow_origin: Annotated[
+        tuple[str, ...], _about("Origin whose pages may use the server beside its own; * is any page of anybody.")
+    ] = ()
+    trust_proxy: Annotated[bool, _about("Believe the X-Forwarded-... headers of the proxy in front.")] = False
+    tls: Annotated[TlsMode | None, _about("Serve HTTPS with a certificate of its own making.")] = None
+    tls_cert: Annotated[str | None, _about("PEM file of the certificate, with its chain, to serve HTTPS with.")] = None
+    tls_key: Annotated[str | None, _about("PEM file of the certificate's key.")] = None
+
     sessions: Annotated[int, _about("Sessions at once.", ge=1, le=10_000)] = 50
+    sessions_per_address: Annotated[
+        int, _about("Sessions at once from one address; 0 is any number.", ge=0, le=10_000)
+    ] = 0
+    session_length_ms: Annotated[
+        int, _about("A session that has lasted so long is closed.", ge=1_000, le=86_400_000)
+    ] = 3_600_000
+    max_message_bytes: Annotated[int, _about("Largest WebSocket message that is taken.", ge=16_384, le=16_777_216)] = (
+        262_144
+    )
     idle_timeout_ms: Annotated[
         int, _about("A session that sends nothing for so long is closed.", ge=1_000, le=86_400_000)
     ] = 60_000
@@ -100,17 +153,22 @@ class _Given(NamedTuple):
         return str(self.value) if self.is_text and self.value else repr(self.value)
 
 
+_HINTS = get_type_hints(ServerSettings, include_extras=True)
+_LISTS = {field for field, hint in _HINTS.items() if get_origin(hint.__origin__) is tuple}
+_SECRETS = {field for field, hint in _HINTS.items() if (hint.__metadata__[0].extra or {}).get("secret")}
+_SEPARATOR = re.compile(r"[\s,]+")
+
+
 def load(
     flags: Mapping[str, object], env: Mapping[str, str], toml: str | None = None, *, toml_name: str = "TOML"
 ) -> ServerSettings:
     """Merge the sources. Every value is checked, also one that another source overrides.
 
-    `flags` go by field name; those that are None were not given, and neither were environment variables that are
-    empty. Raises SettingsError.
+    `flags` go by field name; those that are None or an empty list were not given, and neither were environment
+    variables that are empty. Raises SettingsError.
     """
     given = [*_from_toml(toml or "", toml_name), *_from_env(env), *_from_flags(flags)]
-    hints = get_type_hints(ServerSettings, include_extras=True)
-    return ServerSettings(**{item.field: _convert(item, hints[item.field]) for item in given})
+    return ServerSettings(**{item.field: _convert(item, _HINTS[item.field]) for item in given})
 
 
 def flag(field: str) -> str:
@@ -140,11 +198,13 @@ def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
     for field, value in flags.items():
-        if value is not None:
+        if value is not None and value != []:
             yield _Given(field, value, flag(field), is_text=True)
 
 
 def _convert(given: _Given, type_: Any) -> Any:
+    if given.field in _LISTS:
+        return _convert_list(given)
     if given.field in set(Role):
         if not isinstance(given.value, str | dict):
             raise SettingsError(f"{given.called}: must be the name of an engine, got {given.shown}")
@@ -156,4 +216,22 @@ def _convert(given: _Given, type_: Any) -> Any:
         return msgspec.convert(given.value, type_, strict=not given.is_text)
     except msgspec.ValidationError:
         expects = next(setting.expects for setting in explain(ServerSettings) if setting.name == given.field)
-        raise SettingsError(f"{given.called}: must be {expects}, got {given.shown}") from None
+        got = "" if given.field in _SECRETS else f", got {given.shown}"
+        raise SettingsError(f"{given.called}: must be {expects}{got}") from None
+
+
+def _convert_list(given: _Given) -> tuple[str, ...]:
+    """A flag that can be repeated, a TOML array, or one text with commas or spaces between."""
+    try:
+        items = msgspec.convert([given.value] if isinstance(given.value, str) else given.value, list[str])
+    except msgspec.ValidationError:
+        raise SettingsError(f"{given.called}: must be text, or a list of texts") from None
+    if given.is_text:
+        items = [part for item in items for part in _SEPARATOR.split(item)]
+    values = tuple(item for item in items if item)
+    if given.field == "allow_origin":
+        try:
+            OriginPolicy("", values)
+        except ValueError as error:
+            raise SettingsError(f"{given.called}: {error}") from None
+    return values

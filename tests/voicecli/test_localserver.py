@@ -23,6 +23,13 @@ def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch:
     assert (local.pipeline, local.silence_ms) == ("sequential", 450)
 
 
+def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICECLI_TOKEN", "one two")
+    monkeypatch.setenv("VOICECLI_TLS", "self-signed")
+    monkeypatch.setenv("VOICECLI_JWT_SECRET", "hush")
+    assert asyncio.run(served(SCRIPTED)).url.startswith("ws://127.0.0.1:")
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [

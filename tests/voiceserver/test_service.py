@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from typing import NoReturn
 
 import pytest
@@ -8,11 +9,14 @@ from voicecli.virtualtime import VirtualLoop
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.service import Service
+from voiceserver.visitor import Visitor
+from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode
 from voicewire.frames import AudioFrame
 from voicewire.messages import (
     Error,
     GoingAway,
+    Limits,
     TextInput,
     TurnEnd,
     TurnOutcome,
@@ -63,6 +67,120 @@ def test_a_full_server_refuses_before_anything_starts() -> None:
                 assert (refusal.code, refusal.fatal) == (ErrorCode.SERVER_FULL, True)
                 assert two.transport.closed == (1013, refusal.message)
                 one.hang_up()
+
+    virtually(main)
+
+
+def test_an_address_that_has_its_sessions_is_told_so_and_others_are_served() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(sessions_per_address=1), loop) as service, asyncio.TaskGroup() as tasks:
+            one, again, other = Caller(loop), Caller(loop), Caller(loop)
+            tasks.create_task(service.converse(one.transport, Visitor("203.0.113.9")))
+            await opened(one)
+            await service.converse(again.transport, Visitor("203.0.113.9"))
+            again.start()
+            refusal = await again.until(Error)
+            assert (refusal.code, refusal.fatal) == (ErrorCode.TOO_MANY_SESSIONS, True)
+            assert again.transport.closed == (1013, refusal.message)
+            tasks.create_task(service.converse(other.transport, Visitor("198.51.100.7")))
+            await opened(other)
+            one.hang_up()
+            other.hang_up()
+
+    virtually(main)
+
+
+def test_who_has_not_started_takes_nobodys_session() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(sessions=1), loop) as service, asyncio.TaskGroup() as tasks:
+            waiting, quick = Caller(loop), Caller(loop)
+            for caller in (waiting, quick):
+                tasks.create_task(service.converse(caller.transport))
+            await opened(quick)
+            waiting.start()
+            assert (await waiting.until(Error)).code is ErrorCode.SERVER_FULL
+            quick.hang_up()
+
+    virtually(main)
+
+
+def test_who_leaves_makes_room_however_far_they_got() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        settings = scripted(sessions=1, sessions_per_address=1, token=("good",))
+        async with Service(settings, loop) as service:
+            for token in ("good", "wrong", None, "good"):
+                caller = Caller(loop)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(service.converse(caller.transport, Visitor("203.0.113.9")))
+                    if token == "good":
+                        await opened(caller, token=token)
+                    elif token:
+                        caller.start(token=token)
+                    caller.hang_up()
+
+    virtually(main)
+
+
+TOKEN = "correct horse"
+GOOD = [
+    (TOKEN, Visitor()),
+    (None, Visitor(bearer=TOKEN)),
+    (None, Visitor(cookie=TOKEN)),
+    ("", Visitor(cookie=TOKEN)),
+    (TOKEN, Visitor(bearer="stale", cookie="stale")),
+]
+BAD = [
+    (None, Visitor(), "this server asks for a token, and none was given"),
+    ("wrong", Visitor(), "the token is not accepted"),
+    ("wrong", Visitor(bearer=TOKEN, cookie=TOKEN), "the token is not accepted"),
+    (None, Visitor(bearer="wrong", cookie=TOKEN), "the token is not accepted"),
+]
+
+
+@pytest.mark.parametrize(("token", "visitor"), GOOD)
+def test_who_shows_the_token_is_served_wherever_it_is_shown(token: str | None, visitor: Visitor) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(token=(TOKEN,)), loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            tasks.create_task(service.converse(caller.transport, visitor))
+            await opened(caller, token=token)
+            caller.hang_up()
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(("token", "visitor", "told"), BAD)
+def test_who_does_not_is_refused_before_anything_starts(
+    token: str | None, visitor: Visitor, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(token=(TOKEN,), sessions=1), loop) as service:
+            for _ in range(3):  # a refusal takes no session
+                caller = Caller(loop)
+                caller.start(token=token)
+                await service.converse(caller.transport, visitor)
+                (refusal,) = caller.all(Error)
+                assert refusal == Error(code=ErrorCode.UNAUTHORIZED, message=told, field="token", fatal=True)
+                assert caller.transport.closed == (1008, told)
+                assert not service._sessions
+
+    with caplog.at_level(logging.DEBUG, logger="voiceserver"):
+        virtually(main)
+    assert [record.getMessage() for record in caplog.records] == ["session refused"] * 3
+    assert "wrong" not in caplog.text
+    assert all("wrong" not in str(vars(record)) for record in caplog.records)
+
+
+def test_messages_larger_than_the_setting_are_refused() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(max_message_bytes=16_384), loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            caller.connection = Connection(Side.CLIENT, Limits(max_message_bytes=16_384))
+            tasks.create_task(service.converse(caller.transport))
+            assert (await opened(caller)).limits == Limits(max_message_bytes=16_384)
+            caller.audio(bytes(16_384))
+            assert (await caller.until(Error)).code is ErrorCode.MESSAGE_TOO_LARGE
+            caller.hang_up()
 
     virtually(main)
 

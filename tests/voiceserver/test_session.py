@@ -367,3 +367,24 @@ def test_a_session_that_sends_nothing_ends() -> None:
         assert caller.loop.now_ns() == 3_900_000_000
 
     converse(script, idle_timeout_ms=2000)
+
+
+@pytest.mark.parametrize(
+    ("session_length_ms", "spoken"), [(1500, "1.5 seconds"), (90_000, "90 seconds"), (180_000, "3 minutes")]
+)
+def test_a_session_that_has_lasted_as_long_as_one_may_is_closed(session_length_ms: int, spoken: str) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        began_ns = caller.loop.now_ns()
+        while not caller.all(Error) and caller.loop.now_ns() - began_ns < 200_000_000_000:
+            caller.send(Clock(ping_id=0, sent_ms=0))
+            await asyncio.sleep(0.5)
+        lasted_ms = (caller.loop.now_ns() - began_ns) / 1e6
+        (error,) = caller.all(Error)
+        assert (error.code, error.fatal) == (ErrorCode.SESSION_EXPIRED, True)
+        assert error.message == f"the session has lasted {spoken}, and may not be longer"
+        await asyncio.sleep(0.1)
+        assert caller.transport.closed == (1008, error.message)
+        assert session_length_ms <= lasted_ms <= session_length_ms + 500
+
+    converse(script, session_length_ms=session_length_ms)

@@ -4,7 +4,17 @@ import pytest
 
 from voiceserver.engines.registry import Role
 from voiceserver.engines.spec import EngineSpec
-from voiceserver.settings import LogFormat, LogLevel, Pipeline, ServerSettings, SettingsError, flag, load
+from voiceserver.settings import (
+    AuthMode,
+    LogFormat,
+    LogLevel,
+    Pipeline,
+    ServerSettings,
+    SettingsError,
+    TlsMode,
+    flag,
+    load,
+)
 
 ANOTHER = {
     "host": "0.0.0.0",
@@ -22,7 +32,21 @@ ANOTHER = {
     "barge_in": "false",
     "barge_in_ms": "300",
     "lead_ms": "100",
+    "auth": "jwt",
+    "insecure_no_auth": "true",
+    "token": "first, second",
+    "jwt_secret": "hush",
+    "jwt_public_key": "key.pem",
+    "jwt_audience": "voice",
+    "allow_origin": "https://a.example.com https://b.example.com",
+    "trust_proxy": "true",
+    "tls": "self-signed",
+    "tls_cert": "cert.pem",
+    "tls_key": "key.pem",
     "sessions": "2",
+    "sessions_per_address": "1",
+    "session_length_ms": "60000",
+    "max_message_bytes": "65536",
     "idle_timeout_ms": "5000",
     "llm_timeout_ms": "3000",
     "tts_timeout_ms": "2000",
@@ -47,7 +71,21 @@ commit_timeout_ms = 900
 barge_in = false
 barge_in_ms = 300
 lead_ms = 100
+auth = "jwt"
+insecure_no_auth = true
+token = ["first", "second"]
+jwt_secret = "hush"
+jwt_public_key = "key.pem"
+jwt_audience = "voice"
+allow_origin = ["https://a.example.com", "https://b.example.com"]
+trust_proxy = true
+tls = "self-signed"
+tls_cert = "cert.pem"
+tls_key = "key.pem"
 sessions = 2
+sessions_per_address = 1
+session_length_ms = 60000
+max_message_bytes = 65536
 idle_timeout_ms = 5000
 llm_timeout_ms = 3000
 tts_timeout_ms = 2000
@@ -71,7 +109,21 @@ PARSED = ServerSettings(
     barge_in=False,
     barge_in_ms=300,
     lead_ms=100,
+    auth=AuthMode.JWT,
+    insecure_no_auth=True,
+    token=("first", "second"),
+    jwt_secret="hush",
+    jwt_public_key="key.pem",
+    jwt_audience="voice",
+    allow_origin=("https://a.example.com", "https://b.example.com"),
+    trust_proxy=True,
+    tls=TlsMode.SELF_SIGNED,
+    tls_cert="cert.pem",
+    tls_key="key.pem",
     sessions=2,
+    sessions_per_address=1,
+    session_length_ms=60_000,
+    max_message_bytes=65_536,
     idle_timeout_ms=5000,
     llm_timeout_ms=3000,
     tts_timeout_ms=2000,
@@ -153,6 +205,17 @@ def test_a_port_at_the_edge_of_its_range_is_taken(port: int) -> None:
             "serve.toml: stt: a table of engine settings needs the engine's name: engine = 'espeak'",
         ),
         ({}, {}, "prot = 80", "serve.toml: unknown key `prot`, did you mean `port`?"),
+        ({"auth": "basic"}, {}, "", "--auth: must be one of token, jwt, none, got basic"),
+        ({}, {}, "token = [1]", "serve.toml: token: must be text, or a list of texts"),
+        (
+            {},
+            {"VOICECLI_ALLOW_ORIGIN": "app.example.com"},
+            "",
+            "VOICECLI_ALLOW_ORIGIN: must be an origin such as https://app.example.com, or * for any, "
+            "got 'app.example.com'",
+        ),
+        ({}, {}, "allow_origin = 5", "serve.toml: allow_origin: must be text, or a list of texts"),
+        ({}, {}, "jwt_secret = 31337", "serve.toml: jwt_secret: must be text"),
         ({}, {}, "zzz = 80", "serve.toml: unknown key `zzz`"),
         ({}, {}, "port 80", "serve.toml: Expected '=' after a key in a key/value pair (at line 1, column 6)"),
     ],
@@ -172,3 +235,9 @@ def test_a_wrong_value_is_refused_also_where_it_is_overridden() -> None:
 
 def test_a_flag_is_spelled_with_dashes() -> None:
     assert flag("commit_timeout_ms") == "--commit-timeout-ms"
+
+
+def test_a_flag_that_can_be_repeated_is_a_list() -> None:
+    assert load({"token": ["one", "two,three"]}, {"VOICECLI_TOKEN": "four"}).token == ("one", "two", "three")
+    assert load({"token": []}, {"VOICECLI_TOKEN": "four five"}).token == ("four", "five")
+    assert load({}, {}, "token = 'six, seven'").token == ("six, seven",)

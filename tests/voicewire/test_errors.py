@@ -22,6 +22,8 @@ def test_an_error_carries_what_the_wire_needs() -> None:
         (ErrorCode.MESSAGE_TOO_LARGE, 1009),
         (ErrorCode.UNAUTHORIZED, 1008),
         (ErrorCode.SERVER_FULL, 1013),
+        (ErrorCode.TOO_MANY_SESSIONS, 1013),
+        (ErrorCode.SESSION_EXPIRED, 1008),
         (ErrorCode.STT_FAILED, 1002),
     ],
 )

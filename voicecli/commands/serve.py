@@ -8,26 +8,33 @@ from contextlib import contextmanager
 from enum import EnumType
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from voicecli import __version__
+from voicecli import __version__, qrcode
 from voicecli.exits import CliError, ExitCode
 from voiceserver import logs
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
+from voiceserver.network import is_loopback
+from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, ServerSettings, SettingsError, flag, load
+from voiceserver.settings import ENV_PREFIX, AuthMode, ServerSettings, SettingsError, TlsMode, flag, load
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
 CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
 DEFAULTS = ServerSettings()
+FILES = ("jwt_public_key", "tls_cert", "tls_key")
+SHORT_TOKEN = 16
+"""Characters; a shorter one can be guessed by trying."""
+
 _HINTS = get_type_hints(ServerSettings, include_extras=True)
 
 
@@ -35,19 +42,31 @@ def _option(field: str) -> Any:
     """The flag of a field. It takes any text: `settings.load` says what is wrong with it, and in the same words for
     every source."""
     hint, default = _HINTS[field], getattr(DEFAULTS, field)
-    kind = hint.__origin__
+    kind = _kind(hint)
     names = flag(field)
     metavar: str | None = field.rpartition("_")[2].upper()
+    told = "" if default in (None, (), False) else f" [default: {'yes' if default is True else default}]"
     if kind is bool:
-        names, metavar = f"{names}/{flag(f'no_{field}')}", None
+        names, metavar = f"{names}/{flag(f'no_{field}')}" if default else names, None
     elif isinstance(kind, EnumType):
         metavar = "|".join(kind)
+    elif get_origin(kind) is tuple:
+        told = " May be repeated."
     elif field in set(Role):
         metavar = "ENGINE"
+    elif field.startswith("sessions"):
+        metavar = "COUNT"
     elif field.endswith("_ms"):
         metavar = "MS"
-    told = "" if default is None else f" [default: {'yes' if default is True else default}]"
+    elif field in FILES:
+        metavar = "FILE"
     return typer.Option(names, metavar=metavar, help=f"{hint.__metadata__[0].description}{told}", show_default=False)
+
+
+def _kind(hint: Any) -> Any:
+    """What a field holds where it is given."""
+    kind = hint.__origin__
+    return next((part for part in get_args(kind) if isinstance(part, EnumType)), kind)
 
 
 def serve(
@@ -66,7 +85,21 @@ def serve(
     barge_in: Annotated[bool | None, _option("barge_in")] = None,
     barge_in_ms: Annotated[str | None, _option("barge_in_ms")] = None,
     lead_ms: Annotated[str | None, _option("lead_ms")] = None,
+    auth: Annotated[str | None, _option("auth")] = None,
+    insecure_no_auth: Annotated[bool | None, _option("insecure_no_auth")] = None,
+    token: Annotated[list[str] | None, _option("token")] = None,
+    jwt_secret: Annotated[str | None, _option("jwt_secret")] = None,
+    jwt_public_key: Annotated[str | None, _option("jwt_public_key")] = None,
+    jwt_audience: Annotated[str | None, _option("jwt_audience")] = None,
+    allow_origin: Annotated[list[str] | None, _option("allow_origin")] = None,
+    trust_proxy: Annotated[bool | None, _option("trust_proxy")] = None,
+    tls: Annotated[str | None, _option("tls")] = None,
+    tls_cert: Annotated[str | None, _option("tls_cert")] = None,
+    tls_key: Annotated[str | None, _option("tls_key")] = None,
     sessions: Annotated[str | None, _option("sessions")] = None,
+    sessions_per_address: Annotated[str | None, _option("sessions_per_address")] = None,
+    session_length_ms: Annotated[str | None, _option("session_length_ms")] = None,
+    max_message_bytes: Annotated[str | None, _option("max_message_bytes")] = None,
     idle_timeout_ms: Annotated[str | None, _option("idle_timeout_ms")] = None,
     llm_timeout_ms: Annotated[str | None, _option("llm_timeout_ms")] = None,
     tts_timeout_ms: Annotated[str | None, _option("tts_timeout_ms")] = None,
@@ -79,7 +112,7 @@ def serve(
         bool, typer.Option("--json", help="Print one line of JSON once the server is ready: its addresses and engines.")
     ] = False,
 ) -> ExitCode:
-    """Serve voice sessions over WebSocket.
+    """Serve voice sessions over WebSocket, and the page to talk from.
 
     A flag is also an environment variable (--lead-ms is VOICECLI_LEAD_MS) and a key of the TOML file (lead_ms); the
     flag wins, then the environment. An ENGINE is a name, with settings where you like: 'espeak(rate=165)'.
@@ -115,7 +148,15 @@ async def _serve(settings: ServerSettings, *, as_json: bool) -> None:
         async with VoiceServer(settings, SystemClock()) as server:
             _tell(server, settings)
             if as_json:
-                ready = {"url": server.url, "health_url": _health_url(server), "engines": server.engines}
+                ready = {
+                    "url": server.url,
+                    "page_url": server.page_url if server.has_page else None,
+                    "network_url": server.network_url if server.has_page else None,
+                    "health_url": _health_url(server),
+                    "fingerprint": server.fingerprint,
+                    "auth": server.auth,
+                    "engines": server.engines,
+                }
                 print(msgspec.json.encode(ready).decode(), flush=True)
             await stop.wait()
 
@@ -147,17 +188,57 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
+    if server.has_page:
+        table.add_row("  page", server.page_url)
+        if server.network_url:
+            table.add_row("  network", server.network_url)
     table.add_row("  voice", server.url)
     table.add_row("  health", _health_url(server))
+    table.add_row("  auth", server.auth.value)
+    if server.fingerprint:
+        table.add_row("  SHA-256", server.fingerprint)
     for role in Role:
         table.add_row(f"  {role.value}", str(settings.engine(role)))
     table.add_row("  pipeline", settings.pipeline.value)
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")
     console.print(table)
-    console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+    for warning in _warnings(server, settings):
+        console.print(f"Careful: {warning}", soft_wrap=True)
+    _show_code(console, server, settings)
+    if server.fingerprint is None:  # replay would have to be told whom to trust
+        console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
     console.print("Ctrl-C stops it.")
 
 
+def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
+    if not is_loopback(settings.host):
+        if server.auth is AuthMode.NONE:
+            yield "everybody who can reach this machine may use the server (--insecure-no-auth)."
+        if not server.url.startswith("wss:") and not settings.trust_proxy:
+            yield (
+                "without TLS, what is said can be listened to on the way, and browsers of other machines give the "
+                "page no microphone: --tls self-signed, --tls-cert, or a proxy in front with --trust-proxy."
+            )
+    elif settings.tls is TlsMode.SELF_SIGNED:
+        yield f"only this machine can reach {settings.host}; for a phone on the same network add --host 0.0.0.0."
+    if ANY in settings.allow_origin:
+        yield "every web page that somebody here opens may use the server (--allow-origin *)."
+    if server.auth is AuthMode.TOKEN and min(map(len, settings.token)) < SHORT_TOKEN:
+        yield f"a token of fewer than {SHORT_TOKEN} characters can be guessed; openssl rand -hex 16 makes a good one."
+
+
+def _show_code(console: Console, server: VoiceServer, settings: ServerSettings) -> None:
+    """The page's address for a phone, to be read by its camera; with the token, so only where a person looks on."""
+    if not (console.is_terminal and server.has_page and server.network_url and server.page_url.startswith("https:")):
+        return
+    needs_token = server.auth is AuthMode.TOKEN
+    fragment = f"#token={quote(settings.token[0], safe='')}" if needs_token else ""
+    code = qrcode.draw(server.network_url + fragment)
+    if code is not None:
+        console.print("On a phone in this network:" + (" (the code holds the token)" if needs_token else ""))
+        console.print(code, style="bright_white on black", end="")
+
+
 def _health_url(server: VoiceServer) -> str:
-    return server.url.replace("ws://", "http://", 1).rpartition("/")[0] + "/healthz"
+    return f"{server.page_url}healthz"

@@ -19,7 +19,7 @@ from voicecli.exits import ExitCode
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import EngineSpec, SpecError
 from voiceserver.server import ServerError
-from voiceserver.settings import LogLevel, Pipeline, ServerSettings
+from voiceserver.settings import AuthMode, LogLevel, Pipeline, ServerSettings, TlsMode
 from voicewire.clock import Clock
 from voicewire.messages import EngineInfo, Engines
 
@@ -34,6 +34,11 @@ class StoppedServer:
     by = signal.SIGTERM
     failure: Exception | None = None
     url = "ws://127.0.0.1:4000/voice"
+    page_url = "http://127.0.0.1:4000/"
+    network_url: str | None = None
+    has_page = True
+    fingerprint: str | None = None
+    auth = AuthMode.NONE
     engines = Engines(
         vad=EngineInfo("silero"), stt=EngineInfo("pocketsphinx"), llm=EngineInfo("scripted"), tts=EngineInfo("espeak")
     )
@@ -163,8 +168,10 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     assert told.out == ""
     assert [line.rstrip() for line in told.err.splitlines()] == [
         f"voicecli {__version__} serves voicewire.v1",
+        "  page      http://127.0.0.1:4000/",
         "  voice     ws://127.0.0.1:4000/voice",
         "  health    http://127.0.0.1:4000/healthz",
+        "  auth      none",
         "  vad       silero",
         "  stt       pocketsphinx",
         "  llm       scripted",
@@ -175,6 +182,154 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     ]
 
 
+def test_without_a_page_it_tells_of_none(server: type[StoppedServer], capsys: pytest.CaptureFixture[str]) -> None:
+    server.has_page = False
+    server.network_url = "http://192.168.1.5:4000/"
+    main(["serve", "--json"])
+    told = capsys.readouterr()
+    assert "page" not in told.err
+    assert "network" not in told.err
+    assert (json.loads(told.out)["page_url"], json.loads(told.out)["network_url"]) == (None, None)
+
+
+def on_the_network(server: type[StoppedServer]) -> None:
+    server.url = "wss://127.0.0.1:4000/voice"
+    server.page_url = "https://127.0.0.1:4000/"
+    server.network_url = "https://192.168.1.5:4000/"
+    server.fingerprint = "A1:B2"
+    server.auth = AuthMode.TOKEN
+
+
+PHONE = ["serve", "--host", "0.0.0.0", "--tls", "self-signed", "--token", "correct horse"]
+
+
+def test_on_the_network_it_tells_where_a_phone_finds_it_and_not_its_token(
+    server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_the_network(server)
+    assert main([*PHONE[:-1], "correct-horse-battery"]) == ExitCode.GOOD
+    told = capsys.readouterr().err
+    lines = [line.rstrip() for line in told.splitlines()]
+    assert lines[1:7] == [
+        "  page      https://127.0.0.1:4000/",
+        "  network   https://192.168.1.5:4000/",
+        "  voice     wss://127.0.0.1:4000/voice",
+        "  health    https://127.0.0.1:4000/healthz",
+        "  auth      token",
+        "  SHA-256   A1:B2",
+    ]
+    for untold in ("Careful", "Try it", "horse"):
+        assert untold not in told
+
+
+def test_on_a_terminal_a_phone_reads_the_address_and_the_token_from_a_code(
+    server: type[StoppedServer], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def draw(text: str) -> str:
+        drawn.append(text)
+        return "#\n"
+
+    monkeypatch.setattr("voicecli.qrcode.draw", draw)
+    on_the_network(server)
+    main(PHONE)
+    assert drawn == []
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    main([*PHONE[:-1], "a/b"])
+    server.auth = AuthMode.NONE
+    main([*PHONE[:-2], "--auth", "none", "--insecure-no-auth"])
+    assert drawn == ["https://192.168.1.5:4000/#token=a%2Fb", "https://192.168.1.5:4000/"]
+    told = capsys.readouterr().err
+    assert "On a phone in this network: (the code holds the token)\n" in told
+    assert "On a phone in this network:\n" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "auth", "told"),
+    [
+        (
+            "--host 0.0.0.0 --auth none --insecure-no-auth --trust-proxy",
+            AuthMode.NONE,
+            "everybody who can reach this machine may use the server (--insecure-no-auth).",
+        ),
+        (
+            "--host 0.0.0.0 --token 0123456789abcdef",
+            AuthMode.TOKEN,
+            "without TLS, what is said can be listened to on the way, and browsers of other machines give the page no "
+            "microphone: --tls self-signed, --tls-cert, or a proxy in front with --trust-proxy.",
+        ),
+        (
+            "--tls self-signed",
+            AuthMode.NONE,
+            "only this machine can reach 127.0.0.1; for a phone on the same network add --host 0.0.0.0.",
+        ),
+        (
+            "--allow-origin *",
+            AuthMode.NONE,
+            "every web page that somebody here opens may use the server (--allow-origin *).",
+        ),
+        (
+            "--token 0123456789abcdef --token short",
+            AuthMode.TOKEN,
+            "a token of fewer than 16 characters can be guessed; openssl rand -hex 16 makes a good one.",
+        ),
+    ],
+)
+def test_what_is_dangerous_is_told(
+    flags: str, auth: AuthMode, told: str, server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.auth = auth
+    assert main(["serve", *flags.split()]) == ExitCode.GOOD
+    careful = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Careful")]
+    assert careful == [f"Careful: {told}"]
+
+
+def test_flags_of_whom_it_is_meant_for_reach_the_server(server: type[StoppedServer]) -> None:
+    flags = "--auth none --insecure-no-auth --token a --token b --allow-origin https://a.example --trust-proxy"
+    limits = "--sessions-per-address 2 --session-length-ms 60000 --max-message-bytes 65536 --tls self-signed"
+    assert main(["serve", *flags.split(), *limits.split()]) == ExitCode.GOOD
+    assert server.started == [
+        ServerSettings(
+            auth=AuthMode.NONE,
+            insecure_no_auth=True,
+            token=("a", "b"),
+            allow_origin=("https://a.example",),
+            trust_proxy=True,
+            tls=TlsMode.SELF_SIGNED,
+            sessions_per_address=2,
+            session_length_ms=60_000,
+            max_message_bytes=65_536,
+        )
+    ]
+
+
+def test_tokens_of_the_environment_hold_where_no_flag_gives_one(
+    server: type[StoppedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICECLI_TOKEN", "one,two")
+    main(["serve"])
+    main(["serve", "--token", "three"])
+    assert [settings.token for settings in server.started] == [("one", "two"), ("three",)]
+
+
+def test_help_names_every_setting_and_no_way_to_say_the_default_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["serve", "--help"])
+    told = capsys.readouterr().out
+    for field in ServerSettings.__struct_fields__:
+        assert f"--{field.replace('_', '-')}" in told
+    assert "--no-trust-proxy" not in told
+    assert "--auth token|jwt|none" in " ".join(told.split())
+
+
+def test_a_server_that_does_not_say_whom_it_is_for_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--host", "0.0.0.0", *SCRIPTED]) == ExitCode.USAGE
+    assert capsys.readouterr().err == (
+        "voicecli: other machines can reach 0.0.0.0, so say who may use the server: --token (or VOICECLI_TOKEN), "
+        "--auth jwt, or --auth none --insecure-no-auth for everybody\n"
+    )
+
+
 def test_with_json_stdout_is_one_line_of_addresses_and_engines(
     server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +337,11 @@ def test_with_json_stdout_is_one_line_of_addresses_and_engines(
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {
         "url": "ws://127.0.0.1:4000/voice",
+        "page_url": "http://127.0.0.1:4000/",
+        "network_url": None,
         "health_url": "http://127.0.0.1:4000/healthz",
+        "fingerprint": None,
+        "auth": "none",
         "engines": {
             "vad": {"name": "silero", "settings": {}},
             "stt": {"name": "pocketsphinx", "settings": {}},
