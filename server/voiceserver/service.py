@@ -49,7 +49,7 @@ class Service:
             llm=registry.describe(Role.LLM, specs[Role.LLM]),
             tts=registry.describe(Role.TTS, specs[Role.TTS]),
         )
-        self._limits = Limits(max_message_bytes=settings.max_message_bytes)
+        self._limits = Limits(max_message_bytes=settings.max_message_bytes, idle_timeout_ms=settings.idle_timeout_ms)
         self._admission = Admission(settings.sessions, settings.sessions_per_address)
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()
