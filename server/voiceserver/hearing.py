@@ -61,9 +61,10 @@ class Hearing:
         self._account = account
         self._clock = clock
         self._log = log
-        self._intake = Intake(audio_format, vad.sample_rate)
         self._input_clock = InputClock(vad.sample_rate)
         self._ear = self._new_ear()
+        # Last: a container's has a thread, which nobody would close if anything after it raised.
+        self._intake = Intake(audio_format, vad.sample_rate)
         self._before = HearingCounters()
         """What ears before this one counted."""
         self._vad_failures = 0
@@ -107,6 +108,10 @@ class Hearing:
                         self._input_clock.restart()
         finally:
             self.close()
+
+    def close_segment(self) -> None:
+        """End the open segment with what was heard."""
+        self._tell(self._ear.force_close())
 
     def close(self) -> None:
         """End a container's thread, also where `run` never began. Legal twice."""

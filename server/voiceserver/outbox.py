@@ -17,10 +17,6 @@ CAPACITY = 4096
 far below; one that does not is disconnected when this is reached."""
 
 
-class OutboxFull(Exception):
-    """The client does not read what it is sent."""
-
-
 class _WaitingFrame(NamedTuple):
     turn_id: int
     frame: SpokenFrame
@@ -31,22 +27,32 @@ class Outbox:
     the first sound does not wait for a burst of tokens. Sequence numbers are given as frames are written, so that
     dropped ones leave no gap."""
 
-    def __init__(self, connection: Connection, codec: Codec, on_frame_sent: Callable[[int, SpokenFrame], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        codec: Codec,
+        *,
+        on_written: Callable[[int, SpokenFrame], None],
+        on_full: Callable[[], None],
+    ) -> None:
+        """`on_written` is told each frame when it is written, `on_full` that the client does not read: from then on
+        nothing more is taken."""
         self._connection = connection
         self._codec = codec
-        self._on_frame_sent = on_frame_sent
+        self._on_written = on_written
+        self._on_full = on_full
         self._control: deque[Down] = deque()
         self._audio: deque[_WaitingFrame] = deque()
         self._tokens: deque[LlmToken] = deque()
         self._sequence = 0
         self._closing = False
+        self._full = False
         self._changed = asyncio.Event()
 
     def put(self, message: Down) -> None:
-        """Raises OutboxFull. After `close` nothing more is taken."""
-        if self._closing:
+        """After `close`, and once the outbox was full, nothing is taken."""
+        if not self._has_room():
             return
-        self._check()
         if isinstance(message, LlmToken):
             self._tokens.append(message)
         else:
@@ -57,9 +63,8 @@ class Outbox:
         self._changed.set()
 
     def put_audio(self, turn_id: int, frame: SpokenFrame) -> None:
-        """Raises OutboxFull. After `close` nothing more is taken."""
-        if not self._closing:
-            self._check()
+        """As `put`."""
+        if self._has_room():
             self._audio.append(_WaitingFrame(turn_id, frame))
             self._changed.set()
 
@@ -94,8 +99,10 @@ class Outbox:
         wire = AudioFrame(kind, self._codec, turn_id, self._sequence, frame.pts, frame.payload)
         self._sequence += 1
         await transport.send(self._connection.send(wire))
-        self._on_frame_sent(turn_id, frame)
+        self._on_written(turn_id, frame)
 
-    def _check(self) -> None:
-        if len(self._control) + len(self._audio) + len(self._tokens) >= CAPACITY:
-            raise OutboxFull
+    def _has_room(self) -> bool:
+        if not self._full and len(self._control) + len(self._audio) + len(self._tokens) >= CAPACITY:
+            self._full = True
+            self._on_full()
+        return not self._full and not self._closing

@@ -62,7 +62,8 @@ class SpokenFrame(NamedTuple):
 class ReplyQueue:
     """Frames of one reply that wait until they may be sent: at most `lead` ahead of the playhead.
 
-    Bounded by its writer: it asks `is_full` before it makes more (see reply.py).
+    A frame is released, and some time later written: only then can it be heard. Bounded by its writer: it asks
+    `is_full` before it makes more (see reply.py).
     """
 
     def __init__(self, rate: int, *, lead_ms: int, capacity_ms: int) -> None:
@@ -71,8 +72,10 @@ class ReplyQueue:
         self._capacity = capacity_ms * rate // 1000
         self._frames: deque[SpokenFrame] = deque()
         self._waiting = 0
+        self._released = 0
         self._total: int | None = None
-        self._ended = False
+        self._is_end_released = False
+        self._is_end_written = False
 
     @property
     def is_full(self) -> bool:
@@ -84,36 +87,41 @@ class ReplyQueue:
 
     def finish(self) -> None:
         """Nothing more will be put in."""
-        self._total = self.playhead.sent_samples + self._waiting
+        self._total = self._released + self._waiting
 
     def release(self, now_ns: int) -> list[SpokenFrame]:
         """What may be sent now; after the last of a finished reply, once, a frame without payload."""
         frames = []
-        while self._frames and self._may_send(self._frames[0], now_ns):
+        while self._frames and self.playhead.position(now_ns) >= self._wanted_position(self._frames[0]):
             frame = self._frames.popleft()
             self._waiting -= frame.samples
-            self.playhead.sent(frame.samples, now_ns)
+            self._released += frame.samples
             frames.append(frame)
-        if self._total is not None and not self._frames and not self._ended:
-            self._ended = True
+        if self._total is not None and not self._frames and not self._is_end_released:
+            self._is_end_released = True
             frames.append(SpokenFrame(self._total, 0, b""))
         return frames
 
+    def written(self, frame: SpokenFrame, now_ns: int) -> None:
+        """A released frame is on its way to the listener."""
+        if frame.samples:
+            self.playhead.sent(frame.samples, now_ns)
+        else:
+            self._is_end_written = True
+
     def is_heard(self, now_ns: int) -> bool:
         """Whether the listener has heard the reply to its end."""
-        return self._ended and self.playhead.position(now_ns) >= self.playhead.sent_samples
+        return self._is_end_written and self.playhead.position(now_ns) >= self.playhead.sent_samples
 
     def deadline(self) -> int | None:
-        """When `release` or `is_heard` will next say something else."""
+        """When `release` or `is_heard` will next say something else; None while that depends on what is written."""
         if self._frames:
-            return self.playhead.reaches_ns(self._wanted_position(self._frames[0]))
-        if self._ended:
+            wanted = self._wanted_position(self._frames[0])
+            return self.playhead.reaches_ns(wanted) if wanted <= self.playhead.sent_samples else None
+        if self._is_end_written:
             return self.playhead.reaches_ns(self.playhead.sent_samples)
         return None
 
-    def _may_send(self, frame: SpokenFrame, now_ns: int) -> bool:
-        return self.playhead.position(now_ns) >= self._wanted_position(frame)
-
     def _wanted_position(self, frame: SpokenFrame) -> int:
         """Where the playhead must be for this frame to be sent. A frame longer than the lead waits for silence."""
-        return self.playhead.sent_samples - max(0, self._lead - frame.samples)
+        return self._released - max(0, self._lead - frame.samples)

@@ -153,6 +153,7 @@ class Reply:
             limit = _Limit(ErrorCode.TTS_FAILED, "speech synthesis", self._settings.tts_timeout_ms)
             async with aclosing(self._pull(stream, limit)) as pieces:
                 async for piece in pieces:
+                    _check_speech(piece, clause)
                     if piece.audio:
                         self._mark(Mark.TTS_FIRST_AUDIO)
                     self.spoken.add_audio(len(piece.audio) // 2, piece.words)
@@ -160,6 +161,7 @@ class Reply:
                         await self._queue_audio(piece)
                     else:
                         pending.append(piece)
+            self.spoken.end_clause()
         if Mark.TTS_FIRST_AUDIO in self._marked:
             self._mark(Mark.TTS_DONE)
         for piece in pending:
@@ -185,15 +187,19 @@ class Reply:
         try:
             async with aclosing(items):
                 while True:
-                    async with asyncio.timeout(limit.timeout_ms / 1000):
-                        try:
+                    try:
+                        async with asyncio.timeout(limit.timeout_ms / 1000) as timeout:
                             item = await anext(items)
-                        except StopAsyncIteration:
-                            return
+                    except StopAsyncIteration:
+                        return
+                    except TimeoutError:
+                        if not timeout.expired():
+                            raise
+                        message = f"{limit.name} did not answer within {limit.timeout_ms / 1000:g} s"
+                        raise _StageError(limit.code, message) from None
                     yield item
-        except TimeoutError:
-            message = f"{limit.name} did not answer within {limit.timeout_ms / 1000:g} s"
-            raise _StageError(limit.code, message) from None
+        except _StageError:
+            raise
         except EngineError as error:
             raise _StageError(limit.code, str(error)) from None
         except Exception as error:
@@ -204,3 +210,11 @@ class Reply:
         if mark not in self._marked:
             self._marked.add(mark)
             self._listener.reply_marked(self.turn_id, mark, self._clock.now_ns())
+
+
+def _check_speech(piece: SpeechAudio, clause: Clause) -> None:
+    """Raises _StageError for what an engine must not give: it would break the audio of all that follows."""
+    if len(piece.audio) % 2:
+        raise _StageError(ErrorCode.TTS_FAILED, "speech synthesis gave half a sample")
+    if any(not 0 <= word.start_char <= word.end_char <= len(clause.text) for word in piece.words):
+        raise _StageError(ErrorCode.TTS_FAILED, "speech synthesis named a word outside of its text")

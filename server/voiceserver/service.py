@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 from voiceserver.admission import Admission, Visit
@@ -13,8 +13,7 @@ from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
-from voiceserver.outbox import OutboxFull
-from voiceserver.session import EngineSet, Session, SessionOver, SessionSettings
+from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings
 from voiceserver.settings import Pipeline, ServerSettings
 from voiceserver.transport import Disconnected, Transport
 from voiceserver.turn import TurnSettings
@@ -22,10 +21,13 @@ from voiceserver.visitor import NOBODY, Visitor
 from voicewire.clock import NS_PER_MS, Clock
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode, ProtocolError
-from voicewire.messages import Engines, Limits, SessionStart
+from voicewire.messages import Engines, Error, Limits, SessionStart
 
 DRAIN_S = 5.0
 """How long a service that ends waits for replies that are being given."""
+
+GOODBYE_S = 2.0
+"""How long a client that is told to go, or that the session failed, may take to read it."""
 
 
 class Service:
@@ -52,7 +54,10 @@ class Service:
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()
         self._sessions: set[Session] = set()
-        self._connections = 0
+        self._conversations: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        """Of those, the ones that have no session yet."""
+        self._is_draining = False
         self._stack = AsyncExitStack()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,12 +91,18 @@ class Service:
         session_id = secrets.token_hex(4)
         log = SessionLog(session_id)
         connection = Connection(Side.SERVER, self._limits)
-        self._connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        if self._is_draining:
+            return
+        self._conversations.add(task)
+        self._opening.add(task)
         self._idle.clear()
         try:
             visit = await self._let_in(transport, connection, visitor)
             try:
                 agreement = await self._agree(transport, connection, session_id, visitor, visit)
+                self._opening.discard(task)
                 log.info("session started", input=agreement.input, output=agreement.output)
                 await self._run(agreement, transport, connection, log)
             finally:
@@ -101,8 +112,9 @@ class Service:
         except Disconnected:
             log.info("client gone before the session started")
         finally:
-            self._connections -= 1
-            if not self._connections:
+            self._opening.discard(task)
+            self._conversations.discard(task)
+            if not self._conversations:
                 self._idle.set()
 
     async def _let_in(self, transport: Transport, connection: Connection, visitor: Visitor) -> Visit:
@@ -131,22 +143,26 @@ class Service:
 
     async def _run(self, agreement: Agreement, transport: Transport, connection: Connection, log: SessionLog) -> None:
         resumed = self._store.take(agreement.start.resume_token) if agreement.start.resume_token else None
-        session = Session(
-            agreement,
-            transport=transport,
-            connection=connection,
-            engines=self._engines,
-            settings=self._session_settings,
-            conversation=resumed or Conversation(),
-            clock=self._clock,
-        )
-        self._sessions.add(session)
+        conversation = resumed or Conversation()
         close_code, reason = 1000, ""
         try:
-            await session.run()
+            session = Session(
+                agreement,
+                transport=transport,
+                connection=connection,
+                engines=self._engines,
+                settings=self._session_settings,
+                conversation=conversation,
+                clock=self._clock,
+            )
+            self._sessions.add(session)
+            try:
+                await session.run()
+            finally:
+                self._sessions.discard(session)
         except* Disconnected:
             log.info("client gone")
-        except* OutboxFull:
+        except* ClientStuck:
             log.warning("client does not read")
             close_code, reason = 1008, "messages were not read"
         except* SessionOver as group:
@@ -155,13 +171,23 @@ class Service:
             close_code, reason = over.close_code, over.reason
         except* Exception:
             log.exception("session failed")
-            close_code, reason = 1011, "internal error"
+            close_code, reason = 1011, "the server failed; its log says why"
+            await self._apologise(transport, connection, reason)
         finally:
-            self._sessions.discard(session)
-            self._store.keep(agreement.resume_token, session.conversation)
+            self._store.keep(agreement.resume_token, conversation)
         await transport.close(close_code, reason)
 
+    async def _apologise(self, transport: Transport, connection: Connection, message: str) -> None:
+        """Tell the client of a defect here, if it still listens."""
+        error = Error(code=ErrorCode.INTERNAL, message=message, fatal=True)
+        with suppress(Disconnected, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await transport.send(connection.send(error))
+
     async def _drain(self) -> None:
+        self._is_draining = True
+        for task in self._opening:
+            task.cancel()
         for session in self._sessions:
             session.drain(round(DRAIN_S * 1000) if session.is_replying else 0)
         try:
@@ -172,7 +198,13 @@ class Service:
             LOGGER.warning("replies are cut short: the server is going away")
         for session in self._sessions:
             session.end(ErrorCode.GOING_AWAY, "the server is going away")
-        await self._idle.wait()
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            for task in self._conversations:
+                task.cancel()
+            await self._idle.wait()
 
 
 def _session_settings(settings: ServerSettings) -> SessionSettings:

@@ -6,8 +6,9 @@ carries its turn, and what is stale is dropped in the first line that sees it.
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import NamedTuple
 
 from voiceserver.conversation import Conversation
@@ -19,7 +20,7 @@ from voiceserver.negotiation import turn_settings
 from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplySettings
-from voiceserver.speech_encoder import SpeechEncoder
+from voiceserver.speaking import Speaking
 from voiceserver.transcription import Transcription
 from voiceserver.transport import Transport
 from voiceserver.turn import (
@@ -29,6 +30,7 @@ from voiceserver.turn import (
     AudioEnded,
     AudioHeard,
     CancelReply,
+    CloseSegment,
     DeadlinePassed,
     Effect,
     EndTurn,
@@ -53,7 +55,7 @@ from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
 from voicewire.clock_offset import ClockOffset
 from voicewire.connection import Connection
 from voicewire.errors import CLOSE_CODES, ErrorCode, ProtocolError
-from voicewire.frames import AudioFrame
+from voicewire.frames import MAX_TURN_ID, AudioFrame
 from voicewire.marks import Mark
 from voicewire.messages import (
     AudioAck,
@@ -109,6 +111,10 @@ class SessionOver(Exception):
         self.reason = reason
 
 
+class ClientStuck(Exception):
+    """The client does not read what it is sent."""
+
+
 class Session:
     """From `session_ready` to the last message. Owns its tasks; none is left when `run` returns."""
 
@@ -132,7 +138,9 @@ class Session:
         self._clock = clock
         self._log = SessionLog(agreement.session_id)
         self._machine = TurnMachine(turn_settings(agreement.start.turn_detection, settings.turn))
-        self._outbox = Outbox(connection, agreement.output.codec, self._frame_sent)
+        self._outbox = Outbox(
+            connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck
+        )
         self._hearing = Hearing(
             agreement.input,
             engines.vad,
@@ -146,50 +154,63 @@ class Session:
         """Of the turn being spoken and the one being answered."""
         self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
         """Of the turn being spoken, by segment."""
-        self._encoder = self._new_encoder()
-        """Of the next reply, made ahead of it."""
-        self._reply: Reply | None = None
-        self._reply_task: asyncio.Task[None] | None = None
-        self._silent = asyncio.Event()
-        self._silent.set()
+        self._speaking = Speaking(
+            engines.llm,
+            engines.tts,
+            ReplySettings(
+                output=agreement.output,
+                locale=agreement.start.locale,
+                voice=agreement.start.voice,
+                lead_ms=settings.lead_ms,
+                overlapped=settings.overlapped,
+                llm_timeout_ms=settings.llm_timeout_ms,
+                tts_timeout_ms=settings.tts_timeout_ms,
+            ),
+            listener=self,
+            clock=clock,
+            log=self._log,
+        )
         self._tasks: asyncio.TaskGroup | None = None
         self._events: deque[Event] = deque()
         self._applying = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_ns: int | None = None
-        self._received_ns = clock.now_ns()
-        self._expires_ns = self._received_ns + settings.session_length_ms * NS_PER_MS
+        self._timer_ns: float = math.inf
+        self._active_ns = clock.now_ns()
+        self._expires_ns = self._active_ns + settings.session_length_ms * NS_PER_MS
         self._over: SessionOver | None = None
+        self._failed = asyncio.Event()
+        self._failure: Exception | None = None
+        """What went wrong outside of a task; `_watch` raises it inside of one."""
 
     @property
     def is_replying(self) -> bool:
         """A reply is being made, sent or heard."""
-        return self._reply is not None
+        return self._speaking.turn_id is not None
 
     async def replied(self) -> None:
         """Wait until no reply is being given."""
-        await self._silent.wait()
+        await self._speaking.over()
 
     # --- life
 
     async def run(self) -> None:
-        """Serve until one of the two is through with the other. Raises Disconnected, OutboxFull or SessionOver in an
-        ExceptionGroup."""
+        """Serve until one of the two is through with the other. Raises Disconnected, ClientStuck or SessionOver in
+        an ExceptionGroup."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._write(), name="write")
                 tasks.create_task(self._read(), name="read")
                 tasks.create_task(self._hearing.run(), name="hear")
+                tasks.create_task(self._watch(), name="watch")
                 self._arm()
         finally:
             self._hearing.close()
             self._tasks = None
             if self._timer is not None:
                 self._timer.cancel()
-            self._silent.set()
-            if self._reply is not None:
-                self.conversation.user_heard(self._heard(self._reply)[1])
+            self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
+            self._speaking.end()
             heard = self._hearing.counters
             self._log.info("session ended", heard_ms=heard.heard_ms, vad_ms=heard.vad_ms, decoded_ms=heard.speech_ms)
 
@@ -210,11 +231,23 @@ class Session:
         assert self._over is not None, "only `end` closes the outbox"
         raise self._over
 
+    async def _watch(self) -> None:
+        await self._failed.wait()
+        assert self._failure is not None
+        raise self._failure
+
+    def _fail(self, failure: Exception) -> None:
+        self._failure = self._failure or failure
+        self._failed.set()
+
+    def _client_stuck(self) -> None:
+        self._fail(ClientStuck("messages were not read"))
+
     async def _read(self) -> None:
         while self._over is None:
             data = await self._transport.recv()
             now_ns = self._clock.now_ns()
-            self._received_ns = now_ns
+            self._active_ns = now_ns
             try:
                 self._receive(self._connection.receive(data, now_ns), now_ns)
             except ProtocolError as error:
@@ -236,14 +269,15 @@ class Session:
             case AudioEnd():
                 self._hearing.end()
             case Playback(turn_id=turn_id, played_ms=played_ms):
-                if self._reply is not None and self._reply.turn_id == turn_id:
-                    self._reply.queue.playhead.reported(played_ms, now_ns)
-                    self._wake()
+                self._speaking.played(turn_id, played_ms, now_ns)
+                self._wake()
             case Interrupt(turn_id=turn_id, played_ms=played_ms):
-                if self._reply is not None and self._reply.turn_id == turn_id:
-                    self._reply.queue.playhead.reported(played_ms, now_ns)
-                    self._apply(Interrupted(turn_id))
+                self._speaking.played(turn_id, played_ms, now_ns)
+                self._apply(Interrupted(turn_id))
             case TextInput(text=text):
+                if not text.strip():
+                    message = "text_input: the text is blank"
+                    raise ProtocolError(ErrorCode.INVALID_FIELD, message, field="text")
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
                 self._outbox.put(ClockOffset.answer(received, now_ns, self._clock.now_ns()))
@@ -293,9 +327,14 @@ class Session:
     def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None:
         self._apply(ReplyFailed(turn_id, code, message))
 
-    def _frame_sent(self, turn_id: int, frame: SpokenFrame) -> None:
-        if self._machine.reply_id == turn_id and frame.pts == 0 and frame.samples:
-            self._mark(turn_id, Mark.REPLY_FIRST_FRAME_SENT, self._clock.now_ns())
+    def _frame_written(self, turn_id: int, frame: SpokenFrame) -> None:
+        if self._machine.reply_id != turn_id:
+            return
+        now_ns = self._clock.now_ns()
+        if frame.pts == 0 and frame.samples:
+            self._mark(turn_id, Mark.REPLY_FIRST_FRAME_SENT, now_ns)
+        self._speaking.written(turn_id, frame, now_ns)
+        self._wake()
 
     # --- the machine and its effects
 
@@ -307,7 +346,11 @@ class Session:
         self._applying = True
         try:
             while self._events:
-                for effect in self._machine.step(self._events.popleft(), self._clock.now_ns()):
+                effects = self._machine.step(self._events.popleft(), self._clock.now_ns())
+                if self._machine.last_turn_id > MAX_TURN_ID:
+                    self.end(ErrorCode.GOING_AWAY, "this session has had all its turns; start a new one")
+                    return
+                for effect in effects:
                     self._perform(effect)
         finally:
             self._applying = False
@@ -323,6 +366,8 @@ class Session:
                 self._start_transcription(turn_id, segment)
             case FinishTranscription(_, segment):
                 self._transcriptions[segment][0].finish()
+            case CloseSegment():
+                self._hearing.close_segment()
             case AbandonTranscription():
                 self._abandon_transcriptions()
             case ReopenTurn(turn_id):
@@ -352,7 +397,7 @@ class Session:
             emit=self._apply,
             log=self._log,
         )
-        task = self._spawn(transcription.run, f"stt of turn {turn_id}")
+        task = self._spawn(transcription.run(), f"stt of turn {turn_id}")
         self._transcriptions[segment] = (transcription, task)
 
     def _abandon_transcriptions(self) -> None:
@@ -367,36 +412,13 @@ class Session:
         self._transcriptions.clear()
         self._outbox.put(TranscriptFinal(turn_id=turn_id, text=text))
         self.conversation.user_said(text)
-        start, settings = self._agreement.start, self._settings
-        self._reply = Reply(
-            turn_id,
-            llm=self._engines.llm,
-            tts=self._engines.tts,
-            encoder=self._encoder,
-            settings=ReplySettings(
-                output=self._agreement.output,
-                locale=start.locale,
-                voice=start.voice,
-                lead_ms=settings.lead_ms,
-                overlapped=settings.overlapped,
-                llm_timeout_ms=settings.llm_timeout_ms,
-                tts_timeout_ms=settings.tts_timeout_ms,
-            ),
-            conversation=self.conversation.messages,
-            listener=self,
-            clock=self._clock,
-            log=self._log,
-        )
-        self._silent.clear()
-        self._reply_task = self._spawn(self._reply.run, f"reply of turn {turn_id}")
+        self._speaking.start(turn_id, self.conversation.messages, self._spawn)
 
     def _cancel_reply(self, cancel: CancelReply) -> None:
-        assert self._reply is not None
-        assert self._reply_task is not None
-        self._reply_task.cancel()
-        self._reply.queue.playhead.stop(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._speaking.cancel(now_ns)
         self._outbox.drop_reply(cancel.turn_id)
-        heard_ms, heard_text = self._heard(self._reply)
+        heard_ms, heard_text = self._speaking.heard(now_ns)
         self._outbox.put(
             ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
         )
@@ -407,11 +429,10 @@ class Session:
         del self._timelines[end.turn_id]
         latencies_ms = timeline.latencies_ms()
         reply = None
-        if self._reply is not None and self._reply.turn_id == end.turn_id:
-            reply, self._reply, self._reply_task = self._reply, None, None
-            self._silent.set()
-            self._encoder = self._new_encoder()
-            self.conversation.user_heard(self._heard(reply)[1])
+        if self._speaking.turn_id == end.turn_id:
+            self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
+            reply = self._speaking.end()
+            self._active_ns = self._clock.now_ns()
         usage = self._usage(reply)
         self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
         self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)
@@ -430,15 +451,6 @@ class Session:
             vad_audio_ms=heard.vad_ms,
         )
 
-    def _new_encoder(self) -> SpeechEncoder:
-        return SpeechEncoder(self._engines.tts.sample_rate, self._agreement.output)
-
-    def _heard(self, reply: Reply) -> tuple[float, str]:
-        """How much of a reply reached the ear, in ms and as text."""
-        position = reply.queue.playhead.position(self._clock.now_ns())
-        heard_ms = round(position * 1000 / self._agreement.output.rate, 3)
-        return heard_ms, reply.spoken.heard(heard_ms)
-
     # --- marks, audio out, and the one timer
 
     def _timeline(self, turn_id: int) -> Timeline:
@@ -455,7 +467,7 @@ class Session:
     def _wake(self) -> None:
         """Send what may be sent by now, and see what is due."""
         now_ns = self._clock.now_ns()
-        if now_ns - self._received_ns >= self._settings.idle_timeout_ms * NS_PER_MS:
+        if now_ns >= self._idle_ns():
             self.end(
                 ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
             )
@@ -464,37 +476,46 @@ class Session:
             longest = _spoken(self._settings.session_length_ms)
             self.end(ErrorCode.SESSION_EXPIRED, f"the session has lasted {longest}, and may not be longer")
             return
-        reply = self._reply
-        if reply is not None:
-            for frame in reply.queue.release(now_ns):
-                self._outbox.put_audio(reply.turn_id, frame)
-            reply.room_made()
-            if reply.queue.is_heard(now_ns):
-                self._apply(ReplyFinished(reply.turn_id))
+        turn_id = self._speaking.turn_id
+        if turn_id is not None:
+            for frame in self._speaking.release(now_ns):
+                self._outbox.put_audio(turn_id, frame)
+            if self._speaking.is_heard(now_ns):
+                self._apply(ReplyFinished(turn_id))
         self._apply(DeadlinePassed())
 
+    def _idle_ns(self) -> float:
+        """When the client will have been idle for too long. One that listens to a reply is not idle."""
+        if self._speaking.turn_id is not None:
+            return math.inf
+        return self._active_ns + self._settings.idle_timeout_ms * NS_PER_MS
+
     def _arm(self) -> None:
-        deadlines = [self._received_ns + self._settings.idle_timeout_ms * NS_PER_MS, self._expires_ns]
+        deadlines = [self._idle_ns(), self._expires_ns]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
-        if self._reply is not None and (deadline := self._reply.queue.deadline()) is not None:
+        if (deadline := self._speaking.deadline()) is not None:
             deadlines.append(deadline)
         earliest_ns = min(deadlines)
         if self._timer is not None:
             if earliest_ns == self._timer_ns:
                 return
             self._timer.cancel()
+            self._timer = None
         self._timer_ns = earliest_ns
         delay_ns = max(0, earliest_ns - self._clock.now_ns())
         self._timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self._wake()
+        try:
+            self._wake()
+        except Exception as failure:  # the loop would only log it
+            self._fail(failure)
 
-    def _spawn(self, run: Callable[[], Coroutine[None, None, None]], name: str) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"
-        return self._tasks.create_task(run(), name=name)
+        return self._tasks.create_task(work, name=name)
 
 
 def _spoken(milliseconds: int) -> str:

@@ -85,7 +85,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1_500
     barge_in: Annotated[bool, _about("Whether speech over a reply cancels it.")] = True
     barge_in_ms: Annotated[int, _about("Shorter speech over a reply does not cancel it.", ge=0, le=5_000)] = 200
-    lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=0, le=5_000)] = 500
+    lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=100, le=5_000)] = 500
 
     auth: Annotated[
         AuthMode | None,

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import cast
 
 from voiceaudio.resample import Resampler
-from voiceserver.engines.roles import EngineError, Stt
+from voiceserver.engines.roles import EngineError, Stt, Transcript
 from voiceserver.logs import SessionLog
 from voiceserver.turn import FinalTranscribed, PartialTranscribed, TranscriptionFailed
 
-LONGEST_BACKLOG_S = 30
+LONGEST_BACKLOG_S = 60
 """Audio that may wait for the recogniser. When it is further behind than this, the segment fails."""
 
 TranscriptionEvent = PartialTranscribed | FinalTranscribed | TranscriptionFailed
@@ -69,28 +69,40 @@ class Transcription:
 
     async def run(self) -> None:
         try:
-            async with aclosing(cast(Any, self._stt.transcribe(self._audio(), locale=self._locale))) as transcripts:
+            async with aclosing(self._audio()) as audio, aclosing(self._transcripts(audio)) as transcripts:
                 async for transcript in transcripts:
                     if transcript.is_final:
                         self._is_through = True
                         self._emit(FinalTranscribed(self.turn_id, self.segment, transcript.text))
                         return
                     self._emit(PartialTranscribed(self.turn_id, self.segment, transcript.text, transcript.stable_chars))
-            raise EngineError("the speech recogniser ended without a final transcript")
+            failure = "the speech recogniser ended without a final transcript"
         except EngineError as error:
-            self._fail(str(error))
+            failure = str(error)
+        self._is_through = True
+        self._emit(TranscriptionFailed(self.turn_id, self.segment, failure))
+
+    async def _transcripts(self, audio: AsyncIterator[bytes]) -> AsyncGenerator[Transcript, None]:
+        """The engine's; whatever it raises is an EngineError: it costs this segment and nothing else."""
+        stream = cast(AsyncGenerator[Transcript, None], self._stt.transcribe(audio, locale=self._locale))
+        try:
+            async with aclosing(stream):
+                async for transcript in stream:
+                    yield transcript
+        except EngineError:
+            raise
         except Exception as error:
             self._log.exception("engine raised", turn=self.turn_id, stage="the speech recogniser")
-            self._fail(f"the speech recogniser failed: {type(error).__name__}")
+            raise EngineError(f"the speech recogniser failed: {type(error).__name__}") from None
 
-    def _fail(self, message: str) -> None:
-        self._is_through = True
-        self._emit(TranscriptionFailed(self.turn_id, self.segment, message))
-
-    async def _audio(self) -> AsyncIterator[bytes]:
+    async def _audio(self) -> AsyncGenerator[bytes, None]:
         while not self._finished or self._waiting:
             if self._overrun:
-                raise EngineError("the speech recogniser cannot keep up: it is too slow or has too few workers")
+                raise EngineError(
+                    "the speech recogniser cannot keep up: it is too slow or has too few workers"
+                    if self._overlapped
+                    else f"more than {LONGEST_BACKLOG_S} s of speech are too long for the sequential pipeline"
+                )
             if self._waiting and (self._overlapped or self._finished):
                 audio = self._waiting.popleft()
                 self._waiting_bytes -= len(audio)

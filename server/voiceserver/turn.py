@@ -159,6 +159,10 @@ class FinishTranscription(NamedTuple):
     segment: int
 
 
+class CloseSegment(NamedTuple):
+    """Microphone audio stopped coming in mid-speech: end the segment with what was heard. `SpeechStopped` follows."""
+
+
 class AbandonTranscription(NamedTuple):
     """Cancel the turn's recogniser streams; nobody waits for them."""
 
@@ -215,6 +219,7 @@ Effect = (
     | AnnounceSpeechStopped
     | StartTranscription
     | FinishTranscription
+    | CloseSegment
     | AbandonTranscription
     | ReopenTurn
     | ShowTranscript
@@ -233,7 +238,7 @@ class _Utterance:
     turn_id: int
     over_reply: bool
     """Began over a reply that it has not cancelled (yet)."""
-    began_ns: int
+    segment_began_ns: int
     speaking: bool = True
     segment: int = 0
     finals: dict[int, str] = field(default_factory=dict)
@@ -262,8 +267,6 @@ class TurnMachine:
         self._settings = settings
         self._last_turn_id = last_turn_id
         self._utterance: _Utterance | None = None
-        self._deaf = False
-        """In speech that began over a reply while barge-in is off: not listened to."""
         self._reply_id: int | None = None
         self._heard_ns: int | None = None
 
@@ -273,6 +276,10 @@ class TurnMachine:
         return self._reply_id
 
     @property
+    def last_turn_id(self) -> int:
+        return self._last_turn_id
+
+    @property
     def utterance_id(self) -> int | None:
         """The turn being spoken."""
         return self._utterance.turn_id if self._utterance else None
@@ -280,8 +287,10 @@ class TurnMachine:
     def deadline(self) -> int | None:
         """When to call `step(DeadlinePassed(), now_ns)`, unless another event comes first."""
         utterance = self._utterance
-        if utterance is None or utterance.speaking:
+        if utterance is None:
             return None
+        if utterance.speaking:
+            return self._stalled_ns()
         silence_ns = self._silence_reached_ns(utterance)
         if silence_ns is None:
             return None
@@ -298,7 +307,7 @@ class TurnMachine:
             case AudioHeard():
                 effects += self._audio_heard(event)
             case AudioEnded():
-                self._audio_ended(now_ns)
+                effects += self._audio_ended(now_ns)
             case PartialTranscribed() | FinalTranscribed():
                 effects += self._transcribed(event, now_ns)
             case TranscriptionFailed():
@@ -324,12 +333,11 @@ class TurnMachine:
 
     def _speech_started(self, event: SpeechStarted) -> list[Effect]:
         if self._reply_id is not None and not self._settings.barge_in:
-            self._deaf = True
             return []
         utterance = self._utterance
         if utterance is None:
             self._last_turn_id += 1
-            utterance = _Utterance(self._last_turn_id, over_reply=self._reply_id is not None, began_ns=event.at_ns)
+            utterance = _Utterance(self._last_turn_id, self._reply_id is not None, event.at_ns)
             self._utterance = utterance
             return [
                 AnnounceSpeechStarted(utterance.turn_id, event.position_ms),
@@ -337,6 +345,7 @@ class TurnMachine:
             ]
         utterance.speaking = True
         utterance.segment += 1
+        utterance.segment_began_ns = event.at_ns
         utterance.partial = ""
         utterance.ended = False
         return [
@@ -347,8 +356,7 @@ class TurnMachine:
 
     def _speech_stopped(self, event: SpeechStopped, now_ns: int) -> list[Effect]:
         utterance = self._utterance
-        if self._deaf or utterance is None or not utterance.speaking:
-            self._deaf = False
+        if utterance is None or not utterance.speaking:
             return []
         utterance.speaking = False
         utterance.last_speech_ns = event.last_speech_ns
@@ -363,24 +371,29 @@ class TurnMachine:
 
     def _audio_heard(self, event: AudioHeard) -> list[Effect]:
         self._heard_ns = event.until_ns
-        if event.last_speech_ns is None or self._deaf:
+        if event.last_speech_ns is None:
             return []
         return self._confirm_barge_in(event.last_speech_ns)
 
     def _confirm_barge_in(self, last_speech_ns: int) -> list[Effect]:
-        """Cancel the reply once there was enough speech over it."""
+        """Cancel the reply once there was enough speech over it in one segment: two coughs are no sentence."""
         utterance = self._utterance
         if utterance is None or self._reply_id is None:
             return []
-        if last_speech_ns - utterance.began_ns < self._settings.barge_in_ns:
+        if last_speech_ns - utterance.segment_began_ns < self._settings.barge_in_ns:
             return []
-        utterance.over_reply = False
         return self._cancel_reply(CancelReason.BARGE_IN)
 
-    def _audio_ended(self, now_ns: int) -> None:
-        if self._utterance is not None and not self._utterance.speaking:
-            self._utterance.ended = True
-            self._utterance.ended_ns = now_ns
+    def _audio_ended(self, now_ns: int) -> list[Effect]:
+        utterance = self._utterance
+        if utterance is not None and not utterance.speaking:
+            utterance.ended = True
+            utterance.ended_ns = now_ns
+        if utterance is not None or self._settings.mode is TurnDetectionMode.VAD:
+            return []
+        # Somebody pressed to talk and said nothing: they wait for an answer, and this is it.
+        self._last_turn_id += 1
+        return [EndTurn(self._last_turn_id, TurnOutcome.NO_SPEECH)]
 
     # --- its transcript
 
@@ -421,6 +434,12 @@ class TurnMachine:
 
     # --- commit
 
+    def _stalled_ns(self) -> int | None:
+        """When a segment whose audio stopped coming has ended all the same; None while only `audio_end` may say so."""
+        if self._settings.mode is TurnDetectionMode.MANUAL or self._heard_ns is None:
+            return None
+        return self._heard_ns + self._settings.silence_ns + STALL_NS
+
     def _silence_reached_ns(self, utterance: _Utterance) -> int | None:
         """When the user can be taken to have finished; None while only `audio_end` may say so."""
         if utterance.ended:
@@ -436,6 +455,8 @@ class TurnMachine:
         utterance = self._utterance
         if utterance is None or deadline is None or now_ns < deadline:
             return []
+        if utterance.speaking:
+            return [CloseSegment()]
         text = utterance.text()
         if utterance.over_reply and self._reply_id is not None and not utterance.ended:
             return self._drop(utterance)

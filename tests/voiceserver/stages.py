@@ -111,13 +111,15 @@ class LoudTts(StubEngine):
 
 
 class MemoryTransport:
-    """A client's end is `sent` and `received`; None in `received` hangs up."""
+    """A client's end is `sent` and `received`; None in `received` hangs up. While `reads` is cleared, `send` waits."""
 
     def __init__(self) -> None:
         self.received: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self.sent: list[str | bytes] = []
         self.arrived = asyncio.Event()
         self.closed: tuple[int, str] | None = None
+        self.reads = asyncio.Event()
+        self.reads.set()
 
     async def recv(self) -> str | bytes:
         data = await self.received.get()
@@ -126,6 +128,7 @@ class MemoryTransport:
         return data
 
     async def send(self, data: str | bytes) -> None:
+        await self.reads.wait()
         self.sent.append(data)
         self.arrived.set()
 

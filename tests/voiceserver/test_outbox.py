@@ -1,10 +1,8 @@
 import asyncio
 
-import pytest
-
 from tests.voiceserver.stages import MemoryTransport, virtually
 from voicecli.virtualtime import VirtualLoop
-from voiceserver.outbox import CAPACITY, Outbox, OutboxFull
+from voiceserver.outbox import CAPACITY, Outbox
 from voiceserver.playhead import SpokenFrame
 from voicewire.connection import Connection, Side
 from voicewire.formats import AudioFormat, Codec
@@ -57,7 +55,7 @@ def frame(pts: int) -> SpokenFrame:
 
 
 def make() -> Outbox:
-    return Outbox(open_connection(), Codec.PCM_S16LE, lambda turn_id, frame: None)
+    return Outbox(open_connection(), Codec.PCM_S16LE, on_written=lambda turn_id, frame: None, on_full=lambda: None)
 
 
 def test_closing_writes_the_control_messages_that_wait_and_nothing_else() -> None:
@@ -71,7 +69,12 @@ def test_closing_writes_the_control_messages_that_wait_and_nothing_else() -> Non
 
 def test_control_overtakes_audio_and_dropped_frames_leave_no_gap_in_the_sequence() -> None:
     async def main(_: VirtualLoop) -> None:
-        outbox = Outbox(open_connection(), Codec.PCM_S16LE, lambda turn_id, sent: told.append((turn_id, sent.pts)))
+        outbox = Outbox(
+            open_connection(),
+            Codec.PCM_S16LE,
+            on_written=lambda turn_id, sent: told.append((turn_id, sent.pts)),
+            on_full=lambda: None,
+        )
         transport = MemoryTransport()
         outbox.put_audio(1, frame(0))
         outbox.put_audio(1, frame(1))
@@ -111,11 +114,35 @@ def test_audio_goes_before_tokens_which_never_fall_behind_the_end_of_their_turn(
     virtually(main)
 
 
-def test_a_client_that_does_not_read_is_found_out() -> None:
-    outbox = make()
+def test_a_client_that_does_not_read_is_found_out_once_and_sent_nothing_more() -> None:
+    full: list[bool] = []
+    outbox = Outbox(
+        open_connection(),
+        Codec.PCM_S16LE,
+        on_written=lambda turn_id, frame: None,
+        on_full=lambda: full.append(True),
+    )
     for sequence in range(CAPACITY):
         outbox.put(AudioAck(sequence=sequence, position_ms=0))
-    with pytest.raises(OutboxFull):
-        outbox.put(AudioAck(sequence=0, position_ms=0))
-    with pytest.raises(OutboxFull):
-        outbox.put_audio(1, frame(0))
+    assert full == []
+    outbox.put(AudioAck(sequence=0, position_ms=0))
+    outbox.put_audio(1, frame(0))
+    assert full == [True]
+    outbox.close()
+    assert len(written(outbox)) == CAPACITY
+
+
+def test_the_tokens_of_a_cancelled_reply_are_dropped_and_others_are_not() -> None:
+    async def main(_: VirtualLoop) -> None:
+        outbox = make()
+        transport = MemoryTransport()
+        outbox.put(LlmToken(turn_id=1, index=0, text="old"))
+        outbox.put(LlmToken(turn_id=2, index=0, text="new"))
+        outbox.drop_reply(1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(outbox.run(transport))
+            await asyncio.sleep(1)
+            outbox.close()
+        assert [decode_down(str(data)) for data in transport.sent] == [LlmToken(turn_id=2, index=0, text="new")]
+
+    virtually(main)

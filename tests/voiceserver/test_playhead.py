@@ -18,6 +18,14 @@ def queue(frames: int = 0, *, lead_ms: int = 100) -> ReplyQueue:
     return made
 
 
+def release(reply: ReplyQueue, now_ns: int) -> list[SpokenFrame]:
+    """Frames that are written the moment they are released."""
+    frames = reply.release(now_ns)
+    for each in frames:
+        reply.written(each, now_ns)
+    return frames
+
+
 def pts_of(frames: list[SpokenFrame]) -> list[int]:
     return [each.pts for each in frames]
 
@@ -67,53 +75,76 @@ def test_a_stopped_playhead_stays() -> None:
 
 def test_at_most_the_lead_is_sent_ahead_of_the_playhead() -> None:
     reply = queue(10)
-    assert pts_of(reply.release(0)) == [0, 20, 40, 60, 80]
+    assert pts_of(release(reply, 0)) == [0, 20, 40, 60, 80]
     assert reply.deadline() == 20 * NS_PER_MS
-    assert reply.release(19 * NS_PER_MS) == []
-    assert pts_of(reply.release(20 * NS_PER_MS)) == [100]
+    assert release(reply, 19 * NS_PER_MS) == []
+    assert pts_of(release(reply, 20 * NS_PER_MS)) == [100]
 
 
 def test_the_first_frame_goes_out_however_short_the_lead() -> None:
     reply = queue(2, lead_ms=0)
-    assert pts_of(reply.release(0)) == [0]
-    assert pts_of(reply.release(20 * NS_PER_MS)) == [20]
+    assert pts_of(release(reply, 0)) == [0]
+    assert pts_of(release(reply, 20 * NS_PER_MS)) == [20]
 
 
 def test_a_client_that_lags_behind_is_sent_less() -> None:
     reply = queue(20)
-    reply.release(0)
+    release(reply, 0)
     reply.playhead.reported(0.0, 90 * NS_PER_MS)
-    assert reply.release(100 * NS_PER_MS) == []
-    assert pts_of(reply.release(110 * NS_PER_MS)) == [100]
+    assert release(reply, 100 * NS_PER_MS) == []
+    assert pts_of(release(reply, 110 * NS_PER_MS)) == [100]
 
 
 def test_a_finished_reply_ends_with_one_frame_without_payload() -> None:
     reply = queue(2)
     reply.finish()
-    assert reply.release(0)[-1] == SpokenFrame(40, 0, b"")
-    assert reply.release(NS_PER_MS) == []
+    assert release(reply, 0)[-1] == SpokenFrame(40, 0, b"")
+    assert release(reply, NS_PER_MS) == []
 
 
 def test_a_reply_is_heard_when_the_playhead_reaches_its_end_and_not_before() -> None:
     reply = queue(2)
     reply.finish()
-    reply.release(0)
+    release(reply, 0)
     assert reply.deadline() == 40 * NS_PER_MS
     assert not reply.is_heard(39 * NS_PER_MS)
     assert reply.is_heard(40 * NS_PER_MS)
 
 
+def test_what_was_released_and_not_written_was_not_heard() -> None:
+    reply = queue(20)
+    reply.finish()
+    waiting = reply.release(0)
+    assert reply.deadline() is None
+    assert reply.playhead.position(10_000 * NS_PER_MS) == 0
+    assert reply.release(10_000 * NS_PER_MS) == []
+    for each in waiting:
+        reply.written(each, 10_000 * NS_PER_MS)
+    assert reply.playhead.position(10_050 * NS_PER_MS) == 50
+    assert pts_of(reply.release(10_050 * NS_PER_MS)) == [100, 120]
+
+
+def test_a_reply_whose_end_waits_to_be_written_is_not_over() -> None:
+    reply = queue(1)
+    reply.finish()
+    sound, end = reply.release(0)
+    reply.written(sound, 0)
+    assert not reply.is_heard(1000 * NS_PER_MS)
+    reply.written(end, 1000 * NS_PER_MS)
+    assert reply.is_heard(1000 * NS_PER_MS)
+
+
 def test_a_reply_without_audio_is_heard_at_once() -> None:
     reply = queue()
     reply.finish()
-    assert reply.release(0) == [SpokenFrame(0, 0, b"")]
+    assert release(reply, 0) == [SpokenFrame(0, 0, b"")]
     assert reply.is_heard(0)
 
 
 def test_a_full_queue_says_so_until_frames_are_taken() -> None:
     reply = queue(50)
     assert reply.is_full
-    reply.release(0)
+    release(reply, 0)
     assert not reply.is_full
 
 
@@ -133,7 +164,7 @@ def test_whatever_the_client_reports_no_more_than_the_lead_is_ahead(script: list
         elif what == "report":
             reply.playhead.reported(float(value), now_ms * NS_PER_MS)
         before = reply.playhead.position(now_ms * NS_PER_MS)
-        for released in reply.release(now_ms * NS_PER_MS):
+        for released in release(reply, now_ms * NS_PER_MS):
             assert released.pts == sent
             sent += released.samples
             assert sent - before <= 100

@@ -76,6 +76,8 @@ class Witness:
                 frames = self.reply.queue.release(self.loop.now_ns())
                 if not frames:
                     break
+                for frame in frames:
+                    self.reply.queue.written(frame, self.loop.now_ns())
                 self.taken_samples += sum(frame.samples for frame in frames)
                 self.ended = self.ended or not frames[-1].payload
                 self.reply.queue.playhead.reported(1e9, self.loop.now_ns())

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from typing import NoReturn
 
 import pytest
 
@@ -196,6 +197,54 @@ def test_a_service_that_ends_lets_the_reply_finish_and_says_why() -> None:
             assert caller.all(GoingAway) == [GoingAway(time_left_ms=5000, resume_token=ready.resume_token)]
             assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.COMPLETED]
             assert errors(caller) == [(ErrorCode.GOING_AWAY, True, None)]
+
+    virtually(main)
+
+
+def test_a_service_that_ends_does_not_wait_for_a_client_that_says_nothing() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        silent = Caller(loop)
+        tasks: list[asyncio.Task[None]] = []
+        async with Service(scripted(), loop) as service:
+            tasks.append(loop.create_task(service.converse(silent.transport)))
+            await asyncio.sleep(1)
+        assert loop.now_ns() == 1_000_000_000
+        assert await asyncio.gather(*tasks, return_exceptions=True) != [None]
+        late = Caller(loop)
+        late.start()
+        await service.converse(late.transport)
+        assert late.transport.sent == []
+
+    virtually(main)
+
+
+def test_a_service_that_ends_leaves_a_client_that_does_not_read_behind() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        stuck = Caller(loop)
+        tasks: list[asyncio.Task[None]] = []
+        async with Service(scripted(), loop) as service:
+            tasks.append(loop.create_task(service.converse(stuck.transport)))
+            await opened(stuck)
+            stuck.transport.reads.clear()
+        assert loop.now_ns() == 2_000_000_000
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    virtually(main)
+
+
+def test_a_defect_is_told_as_one_and_closes_the_session() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(), loop) as service:
+
+            def broken() -> NoReturn:
+                raise ZeroDivisionError
+
+            service._engines.vad.detector = broken  # type: ignore[method-assign]
+            caller = Caller(loop)
+            caller.start()
+            await service.converse(caller.transport)
+            assert errors(caller) == [(ErrorCode.INTERNAL, True, None)]
+            assert caller.transport.closed == (1011, "the server failed; its log says why")
 
     virtually(main)
 

@@ -159,6 +159,114 @@ def test_an_interrupt_cuts_the_reply_where_the_client_says() -> None:
     converse(script, llm=STORY)
 
 
+def test_frames_that_wait_when_their_reply_is_cancelled_are_never_sent() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.send(TextInput(text="talk"))
+        await caller.until(AudioFrame)
+        caller.transport.reads.clear()
+        await asyncio.sleep(0.2)
+        caller.send(Interrupt(turn_id=1, played_ms=100.0))
+        await asyncio.sleep(0.01)
+        assert "reply of turn 1" not in {task.get_name() for task in asyncio.all_tasks()}
+        caller.transport.reads.set()
+        await caller.until(TurnEnd)
+        await asyncio.sleep(1)
+
+    caller = converse(script, llm=STORY)
+    (cancelled,) = caller.all(ReplyCancelled)
+    after = caller.heard[caller.heard.index(cancelled) :]
+    assert [type(message).__name__ for message in after] == ["ReplyCancelled", "TurnEnd"]
+
+
+def test_a_turn_does_not_end_before_its_audio_was_sent() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.transport.reads.clear()
+        caller.send(TextInput(text="talk"))
+        await asyncio.sleep(30)
+        caller.transport.reads.set()
+        await caller.until(TurnEnd)
+
+    caller = converse(script)
+    frames = [number for number, message in enumerate(caller.heard) if isinstance(message, AudioFrame)]
+    (end,) = caller.all(TurnEnd)
+    assert end.outcome is TurnOutcome.COMPLETED
+    assert frames[-1] < caller.heard.index(end)
+    last = caller.heard[frames[-1]]
+    assert isinstance(last, AudioFrame)
+    assert last.payload == b""
+
+
+def test_a_client_that_never_reads_is_disconnected() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.transport.reads.clear()
+        for number in range(6000):
+            caller.send(Clock(ping_id=number, sent_ms=0))
+            await asyncio.sleep(0.003)
+
+    caller = converse(script)
+    assert caller.transport.closed == (1008, "messages were not read")
+
+
+def test_speech_that_stops_coming_is_answered_all_the_same() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000)
+        final = await caller.until(TranscriptFinal)
+        assert final.text == "hello there"
+
+    converse(script)
+
+
+def test_one_that_listens_is_not_idle() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.send(TextInput(text="talk"))
+        end = await caller.until(TurnEnd)
+        assert end.outcome is TurnOutcome.COMPLETED
+        began_ns = caller.loop.now_ns()
+        assert (await caller.until(Error)).code is ErrorCode.IDLE_TIMEOUT
+        assert caller.loop.now_ns() - began_ns == 1_000_000_000
+
+    converse(script, idle_timeout_ms=1000)
+
+
+def test_a_session_ends_when_its_turn_ids_are_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voiceserver.session.MAX_TURN_ID", 1)
+
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.send(TextInput(text="one"))
+        await caller.until(TurnEnd)
+        caller.send(TextInput(text="two"))
+        error = await caller.until(Error)
+        assert (error.code, error.fatal) == (ErrorCode.GOING_AWAY, True)
+
+    converse(script)
+
+
+def test_a_blank_text_is_refused() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        caller.send(TextInput(text="  "))
+        error = await caller.until(Error)
+        assert (error.code, error.field, error.fatal) == (ErrorCode.INVALID_FIELD, "text", False)
+
+    converse(script)
+
+
+def test_push_to_talk_in_silence_ends_a_turn() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller, turn_detection={"mode": "manual"})
+        await caller.speak(0, 500)
+        caller.send(AudioEnd())
+        assert (await caller.until(TurnEnd)).outcome is TurnOutcome.NO_SPEECH
+
+    converse(script)
+
+
 def test_the_turn_ends_when_the_client_says_it_was_played() -> None:
     async def script(caller: Caller) -> None:
         await opened(caller)

@@ -31,7 +31,7 @@ ANOTHER = {
     "commit_timeout_ms": "900",
     "barge_in": "false",
     "barge_in_ms": "300",
-    "lead_ms": "0",
+    "lead_ms": "100",
     "auth": "jwt",
     "insecure_no_auth": "true",
     "token": "first, second",
@@ -70,7 +70,7 @@ hangover_ms = 250
 commit_timeout_ms = 900
 barge_in = false
 barge_in_ms = 300
-lead_ms = 0
+lead_ms = 100
 auth = "jwt"
 insecure_no_auth = true
 token = ["first", "second"]
@@ -108,7 +108,7 @@ PARSED = ServerSettings(
     commit_timeout_ms=900,
     barge_in=False,
     barge_in_ms=300,
-    lead_ms=0,
+    lead_ms=100,
     auth=AuthMode.JWT,
     insecure_no_auth=True,
     token=("first", "second"),
@@ -154,8 +154,10 @@ def test_a_flag_wins_over_the_environment_and_that_over_toml() -> None:
 
 
 def test_false_and_zero_are_values_and_not_absences() -> None:
-    settings = load({"barge_in": False, "lead_ms": "0"}, {"VOICECLI_BARGE_IN": "true", "VOICECLI_LEAD_MS": "9"})
-    assert (settings.barge_in, settings.lead_ms) == (False, 0)
+    settings = load(
+        {"barge_in": False, "commit_timeout_ms": "0"}, {"VOICECLI_BARGE_IN": "true", "VOICECLI_COMMIT_TIMEOUT_MS": "9"}
+    )
+    assert (settings.barge_in, settings.commit_timeout_ms) == (False, 0)
 
 
 def test_an_empty_environment_variable_is_one_that_is_not_set() -> None:
@@ -188,7 +190,7 @@ def test_a_port_at_the_edge_of_its_range_is_taken(port: int) -> None:
     [
         ({}, {"VOICECLI_PORT": "65536"}, "", "VOICECLI_PORT: must be a whole number between 0 and 65535, got 65536"),
         ({"port": "-1"}, {}, "", "--port: must be a whole number between 0 and 65535, got -1"),
-        ({"lead_ms": "half"}, {}, "", "--lead-ms: must be a whole number between 0 and 5000, got half"),
+        ({"lead_ms": "half"}, {}, "", "--lead-ms: must be a whole number between 100 and 5000, got half"),
         ({"host": ""}, {}, "", "--host: must be text that is not empty, got ''"),
         ({}, {"VOICECLI_BARGE_IN": "perhaps"}, "", "VOICECLI_BARGE_IN: must be true or false, got perhaps"),
         ({"pipeline": "seq"}, {}, "", "--pipeline: must be one of overlapped, sequential, got seq"),

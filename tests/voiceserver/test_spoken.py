@@ -15,8 +15,10 @@ def spoken_with_words() -> SpokenText:
     spoken.add_text("One two. Three.")
     spoken.begin_clause(Clause("One two.", 0, 8))
     spoken.add_audio(400, (SpokenWord(0, 3, 0), SpokenWord(4, 8, 200)))
+    spoken.end_clause()
     spoken.begin_clause(Clause("Three.", 9, 15))
     spoken.add_audio(300, (SpokenWord(0, 6, 0),))
+    spoken.end_clause()
     return spoken
 
 
@@ -35,9 +37,31 @@ def test_without_word_times_words_are_spread_over_their_clause() -> None:
     spoken.add_text("aaaa bbbb cccc")
     spoken.begin_clause(Clause("aaaa bbbb cccc", 0, 14))
     spoken.add_audio(1400, ())
+    spoken.end_clause()
     assert spoken.heard(700) == "aaaa"
     assert spoken.heard(800) == "aaaa bbbb"
     assert spoken.heard(1400) == "aaaa bbbb cccc"
+
+
+def test_a_clause_that_is_still_being_made_is_taken_to_be_of_its_usual_length() -> None:
+    spoken = SpokenText(RATE)
+    spoken.add_text("one two three four five six")
+    spoken.begin_clause(Clause("one two three four five six", 0, 27))
+    spoken.add_audio(500, ())
+    assert spoken.heard(500) == "one two"
+    spoken.add_audio(1500, ())
+    spoken.end_clause()
+    assert spoken.heard(500) == "one two"
+    assert spoken.heard(2000) == "one two three four five six"
+
+
+def test_a_word_said_twice_is_heard_where_it_was_said() -> None:
+    spoken = SpokenText(RATE)
+    spoken.add_text("no no no no")
+    spoken.begin_clause(Clause("no no no no", 0, 11))
+    spoken.add_audio(1100, ())
+    spoken.end_clause()
+    assert spoken.heard(600) == "no no"
 
 
 def test_text_that_was_not_spoken_was_not_heard() -> None:
@@ -45,6 +69,7 @@ def test_text_that_was_not_spoken_was_not_heard() -> None:
     spoken.add_text("Hello. More to come")
     spoken.begin_clause(Clause("Hello.", 0, 6))
     spoken.add_audio(500, ())
+    spoken.end_clause()
     assert spoken.heard(10_000) == "Hello."
     assert spoken.duration_ms == 500
     assert spoken.characters == 6
@@ -58,6 +83,7 @@ def test_more_played_is_never_less_heard(text: str, played_ms: list[int]) -> Non
     for clause in splitter.push(text) + splitter.finish():
         spoken.begin_clause(clause)
         spoken.add_audio(len(clause.text) * 50, ())
+        spoken.end_clause()
     heard = [spoken.heard(ms) for ms in sorted(played_ms)]
     assert all(text.startswith(words) for words in heard)
     assert all(later.startswith(earlier) for earlier, later in pairwise(heard))

@@ -11,6 +11,7 @@ from voiceserver.turn import (
     AudioEnded,
     AudioHeard,
     CancelReply,
+    CloseSegment,
     DeadlinePassed,
     Effect,
     EndTurn,
@@ -173,7 +174,7 @@ def test_speech_that_goes_on_before_the_commit_joins_the_turn() -> None:
         AnnounceSpeechStarted(1, 7.0),
         StartTranscription(1, 1),
     ]
-    assert book.deadline_ms is None
+    assert book.deadline_ms == 1460 + 500 + 300
     assert book.at(1700, PartialTranscribed(1, 1, "is", 2)) == [ShowTranscript(1, "what time is", 12)]
     book.at(2200, SpeechStopped(2000 * NS_PER_MS))
     book.at(2210, FinalTranscribed(1, 1, "is it"))
@@ -206,6 +207,24 @@ def test_audio_end_with_nothing_said_does_nothing() -> None:
     assert book.deadline_ms is None
 
 
+def test_speech_whose_audio_stops_coming_ends_after_the_silence_and_a_stall() -> None:
+    book = Playbook()
+    book.at(100, SpeechStarted(0))
+    book.at(900, speech(0, 880))
+    assert book.deadline_ms == 880 + 500 + 300
+    assert book.at(1679, DeadlinePassed()) == []
+    assert book.at(1680, DeadlinePassed()) == [CloseSegment()]
+    book.at(1680, SpeechStopped(880 * NS_PER_MS))
+    assert book.at(1690, FinalTranscribed(1, 0, "hello"))[-1] == StartReply(1, "hello")
+
+
+def test_push_to_talk_in_silence_is_answered_with_the_end_of_a_turn() -> None:
+    book = Playbook(SETTINGS._replace(mode=TurnDetectionMode.MANUAL))
+    assert book.at(10, AudioEnded()) == [EndTurn(1, TurnOutcome.NO_SPEECH)]
+    assert book.at(20, SpeechStarted(0))[0] == AnnounceSpeechStarted(2, 0.0)
+    assert book.deadline_ms is None
+
+
 def test_push_to_talk_waits_for_audio_end_alone() -> None:
     book = Playbook(SETTINGS._replace(mode=TurnDetectionMode.MANUAL)).spoken()
     assert book.deadline_ms is None
@@ -233,6 +252,37 @@ def test_silence_after_a_short_sound_does_not_count_as_speech_over_the_reply() -
     book = Playbook().replying()
     book.at(2000, SpeechStarted(1900 * NS_PER_MS))
     assert book.at(2300, AudioHeard(2300 * NS_PER_MS, 2050 * NS_PER_MS)) == []
+
+
+def test_two_short_sounds_over_a_reply_are_no_speech_of_their_length_together() -> None:
+    book = Playbook().replying()
+    book.at(2000, SpeechStarted(1900 * NS_PER_MS))
+    book.at(2250, SpeechStopped(1970 * NS_PER_MS))
+    book.at(2450, SpeechStarted(2400 * NS_PER_MS))
+    assert book.at(2500, speech(2400, 2599)) == []
+    assert book.at(2620, speech(2400, 2600))[0] == CancelReply(1, CancelReason.BARGE_IN)
+
+
+def test_a_turn_that_goes_on_after_audio_end_waits_for_silence_again() -> None:
+    book = Playbook()
+    book.at(100, SpeechStarted(0))
+    book.at(1010, SpeechStopped(1000 * NS_PER_MS))
+    book.at(1011, AudioEnded())
+    book.at(1012, SpeechStarted(1011 * NS_PER_MS))
+    book.at(1020, FinalTranscribed(1, 0, "one"))
+    book.at(2200, SpeechStopped(2000 * NS_PER_MS))
+    assert book.at(2210, FinalTranscribed(1, 1, "two"))[-1] == ShowTranscript(1, "one two", 7)
+
+
+def test_a_partial_of_a_segment_that_is_over_changes_nothing() -> None:
+    book = Playbook()
+    book.at(100, SpeechStarted(0))
+    book.at(200, PartialTranscribed(1, 0, "good", 0))
+    book.at(1200, SpeechStopped(1000 * NS_PER_MS))
+    book.at(1300, SpeechStarted(1250 * NS_PER_MS))
+    assert book.at(1310, PartialTranscribed(1, 0, "good day", 0)) == []
+    book.at(1320, FinalTranscribed(1, 0, "good day"))
+    assert book.at(1400, PartialTranscribed(1, 1, "sir", 0)) == [ShowTranscript(1, "good day sir", 9)]
 
 
 def test_a_backchannel_leaves_the_reply_alone_and_gets_no_answer() -> None:

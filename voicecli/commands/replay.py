@@ -91,7 +91,8 @@ def replay(
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
-    Exit codes: 0 good, 1 an expectation failed, 2 usage, 3 no connection, 4 the server broke the protocol.
+    Exit codes: 0 good, 1 an expectation failed, 2 usage, 3 no connection, 4 the server broke the protocol,
+    5 the own server could not start.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
     flags: dict[str, str | None] = {**engines, "pipeline": pipeline}

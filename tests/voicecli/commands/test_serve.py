@@ -84,7 +84,7 @@ def test_without_flags_the_server_has_its_defaults(server: type[StoppedServer]) 
 
 
 def test_flags_reach_the_server(server: type[StoppedServer]) -> None:
-    flags = "--host ::1 --port 0 --tts espeak(rate=165) --pipeline sequential --lead-ms 0 --no-barge-in"
+    flags = "--host ::1 --port 0 --tts espeak(rate=165) --pipeline sequential --lead-ms 100 --no-barge-in"
     assert main(["serve", *flags.split(), "--log-level", "error"]) == ExitCode.GOOD
     assert server.started == [
         ServerSettings(
@@ -92,7 +92,7 @@ def test_flags_reach_the_server(server: type[StoppedServer]) -> None:
             port=0,
             tts=EngineSpec("espeak", {"rate": 165}),
             pipeline=Pipeline.SEQUENTIAL,
-            lead_ms=0,
+            lead_ms=100,
             barge_in=False,
             log_level=LogLevel.ERROR,
         )
