@@ -10,6 +10,7 @@ from av.audio.stream import AudioStream
 
 from voiceaudio.errors import AudioError, AudioOverflow
 from voiceaudio.pcm import SAMPLE_BYTES, pcm_of
+from voiceaudio.resample import FrameResampler
 from voicewire.formats import Codec
 
 # The format is always named: guessing it costs FFmpeg over a second of audio. No `nobuffer` either, which loses the
@@ -179,7 +180,7 @@ class ContainerDecoder:
         stream = next(iter(container.streams.audio), None)
         if stream is None or stream.codec_context.name not in _CODECS:
             raise AudioError("it has no Opus or AAC audio")
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=self.rate)
+        resampler = FrameResampler(self.rate)
         for packet in container.demux(stream):
             for frame in _frames(packet):
                 for resampled in resampler.resample(frame):

@@ -1,5 +1,9 @@
 """Raw Opus packets, mono, through libopus."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import av
 from av.audio.codeccontext import AudioCodecContext
 
@@ -19,6 +23,8 @@ class OpusEncoder:
 
     libopus's `lowdelay` application: 2.5 ms of codec delay instead of the 6.5 ms of `voip`, at less than half of its
     processor time, for a few kbit/s more than the `bitrate` asked for.
+
+    Making one costs a few milliseconds, so that its first packet does not: the first call is the dear one.
     """
 
     def __init__(self, rate: int, *, bitrate: int = 24_000) -> None:
@@ -45,6 +51,8 @@ class OpusEncoder:
         """What is decoded lies this much later than what was encoded, in samples at `rate`."""
         self._context = context
         self._pending = bytearray()
+        with _on_one_processor():
+            self._packet(silence(self.frame_samples))
 
     def encode(self, pcm: bytes) -> list[bytes]:
         """Take any number of samples; returns the packets that became complete."""
@@ -65,6 +73,25 @@ class OpusEncoder:
     def _packet(self, pcm: bytes) -> bytes:
         (packet,) = self._context.encode(frame_of(pcm, self.rate))
         return bytes(packet)
+
+
+@contextmanager
+def _on_one_processor() -> Iterator[None]:
+    """Keeps this thread on one processor meanwhile, where the system can.
+
+    At its first frame a PyAV encoder builds filters for which FFmpeg starts as many threads as there are processors
+    that this thread may run on, none if there is but one. They would sleep for as long as the encoder lives; PyAV has
+    no setting for them, and `thread_count` is of the codec, not of its filters.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 class OpusDecoder:

@@ -1,7 +1,6 @@
 """The reply's speech, coded as the client asked."""
 
 from voiceaudio.opus import OpusEncoder
-from voiceaudio.pcm import silence
 from voiceaudio.resample import Resampler
 from voiceserver.playhead import SpokenFrame
 from voicewire.formats import FRAME_MS, AudioFormat, Codec
@@ -23,8 +22,6 @@ class SpeechEncoder:
         self._opus = OpusEncoder(output.rate) if output.codec is Codec.OPUS else None
         self._pending = b""
         self._pts = 0
-        if self._opus is not None:
-            self._opus.encode(silence(self._frame_samples))
 
     def encode(self, pcm: bytes) -> list[SpokenFrame]:
         return self._frames(self._resampler.resample(pcm), last=False)

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.voiceaudio.signals import tone
-from voiceaudio.pcm import samples_of
-from voiceaudio.resample import Resampler
+from voiceaudio.errors import AudioError
+from voiceaudio.pcm import frame_of, samples_of
+from voiceaudio.resample import FrameResampler, Resampler
 
 
 @pytest.mark.parametrize("from_rate", [8_000, 22_050, 24_000, 44_100, 48_000, 192_000])
@@ -49,3 +50,14 @@ def test_after_a_flush_a_new_stream_begins() -> None:
     pcm = tone(0.1, 48_000).tobytes()
     first = resampler.resample(pcm) + resampler.flush()
     assert resampler.resample(pcm) + resampler.flush() == first
+
+
+def test_a_flush_before_any_frame_gives_nothing() -> None:
+    assert FrameResampler(16_000).resample(None) == []
+
+
+def test_frames_of_another_kind_are_refused() -> None:
+    resampler = FrameResampler(16_000)
+    resampler.resample(frame_of(bytes(640), 48_000))
+    with pytest.raises(AudioError, match="from s16 mono at 48000 Hz to s16 mono at 44100 Hz"):
+        resampler.resample(frame_of(bytes(640), 44_100))

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceserver.input_clock import WINDOW_NS, InputClock
+from voiceserver.input_clock import JITTER_NS, PAUSE_NS, WINDOW_NS, InputClock
 from voicewire.clock import NS_PER_MS, NS_PER_S
 
 RATE = 16_000
@@ -13,6 +13,19 @@ def test_audio_is_spoken_when_it_arrives_at_the_soonest() -> None:
     clock = InputClock(RATE)
     clock.received(CHUNK, 5 * NS_PER_S)
     assert (clock.at_ns(CHUNK), clock.at_ns(0)) == (5 * NS_PER_S, 5 * NS_PER_S - CHUNK_NS)
+
+
+def after_a_second_in_time() -> InputClock:
+    clock = InputClock(RATE)
+    for number in range(1, 51):
+        clock.received(number * CHUNK, number * CHUNK_NS)
+    return clock
+
+
+def hear_late(clock: InputClock, late_ns: int, *, during_ns: int) -> None:
+    """Chunks after the first second, the first and the last of them `during_ns` apart."""
+    for number in range(51, 52 + during_ns // CHUNK_NS):
+        clock.received(number * CHUNK, number * CHUNK_NS + late_ns)
 
 
 @given(late_ms=st.lists(st.integers(0, 300), min_size=2, max_size=100))
@@ -69,3 +82,79 @@ def test_after_a_restart_old_arrivals_tell_nothing() -> None:
     clock.restart()
     clock.received(2 * CHUNK, 4 * NS_PER_S)
     assert clock.at_ns(2 * CHUNK) == 4 * NS_PER_S
+
+
+def test_a_pause_nobody_told_of_is_over_when_all_was_later_than_jitter_for_its_length() -> None:
+    clock = after_a_second_in_time()
+    hear_late(clock, 4 * NS_PER_S, during_ns=PAUSE_NS)
+    assert clock.at_ns(0) == 4 * NS_PER_S
+
+
+def test_after_a_pause_the_fastest_chunk_since_then_tells() -> None:
+    clock = after_a_second_in_time()
+    clock.received(51 * CHUNK, 51 * CHUNK_NS + 4 * NS_PER_S)
+    for number in range(52, 152):
+        clock.received(number * CHUNK, number * CHUNK_NS + 4 * NS_PER_S + 100 * NS_PER_MS)
+    assert clock.at_ns(0) == 4 * NS_PER_S
+
+
+def test_what_was_late_for_less_than_that_is_taken_for_late() -> None:
+    clock = after_a_second_in_time()
+    hear_late(clock, 4 * NS_PER_S, during_ns=PAUSE_NS - CHUNK_NS)
+    assert clock.at_ns(0) == 0
+
+
+def test_a_pause_is_longer_than_jitter() -> None:
+    jitter, pause = after_a_second_in_time(), after_a_second_in_time()
+    hear_late(jitter, JITTER_NS, during_ns=3 * PAUSE_NS)
+    hear_late(pause, JITTER_NS + 1, during_ns=3 * PAUSE_NS)
+    assert (jitter.at_ns(0), pause.at_ns(0)) == (0, JITTER_NS + 1)
+
+
+def test_one_chunk_in_time_says_that_there_was_no_pause() -> None:
+    clock = after_a_second_in_time()
+    hear_late(clock, NS_PER_S, during_ns=PAUSE_NS - CHUNK_NS)
+    clock.received(150 * CHUNK, 150 * CHUNK_NS + JITTER_NS)
+    clock.received(151 * CHUNK, 151 * CHUNK_NS + NS_PER_S)
+    assert clock.at_ns(0) == 0
+
+
+def test_every_pause_is_followed() -> None:
+    clock = InputClock(RATE)
+    for number in range(1, 501):
+        pauses = number // 100
+        clock.received(number * CHUNK, number * CHUNK_NS + pauses * NS_PER_S)
+        if number % 100 == 99:
+            assert clock.at_ns(0) == pauses * NS_PER_S
+
+
+def test_after_a_restart_nothing_has_been_late() -> None:
+    clock = after_a_second_in_time()
+    hear_late(clock, NS_PER_S, during_ns=PAUSE_NS - CHUNK_NS)
+    clock.restart()
+    clock.received(200 * CHUNK, 200 * CHUNK_NS)
+    clock.received(201 * CHUNK, 201 * CHUNK_NS + NS_PER_S)
+    assert clock.at_ns(0) == 0
+
+
+@given(stalls_ms=st.lists(st.tuples(st.integers(1, 25), st.integers(0, 500)), min_size=1, max_size=15))
+def test_jitter_moves_nothing_however_it_comes_in_bursts(stalls_ms: list[tuple[int, int]]) -> None:
+    clock = InputClock(RATE)
+    clock.received(CHUNK, CHUNK_NS)
+    number, burst_ns = 1, CHUNK_NS
+    for chunks, late in stalls_ms:
+        first = number + 1
+        number += chunks
+        burst_ns = max(burst_ns, number * CHUNK_NS, first * CHUNK_NS + late * NS_PER_MS)
+        for of_burst in range(first, number + 1):
+            clock.received(of_burst * CHUNK, burst_ns)
+            assert clock.at_ns(0) == 0
+
+
+@given(stall_ms=st.integers(0, 8_000))
+def test_a_burst_after_a_stall_of_any_length_moves_nothing(stall_ms: int) -> None:
+    clock = after_a_second_in_time()
+    end_ns = NS_PER_S + stall_ms * NS_PER_MS
+    for number in range(51, 51 + stall_ms // 20):
+        clock.received(number * CHUNK, end_ns)
+        assert clock.at_ns(0) == 0

@@ -85,7 +85,8 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
     assert ": the median one ────" in out
     assert "pcm_s16le 16 kHz · scripted · scripted · scripted · scripted · overlapped" in out
     assert "✗ utterance 1: word error rate 100.0% (n=2 words) is above 10.0%" in " ".join(out.split())
-    assert "tone, 2 runs" in out
+    assert "run 1: " in out  # a slow machine may leave one out of the summary, but not untold
+    assert "run 2: " in out
     assert len(json.loads(file.read_text())["fixtures"][0]["runs"]) == 2
 
 
