@@ -502,8 +502,6 @@ class Session:
                 return
             self._timer.cancel()
             self._timer = None
-        if earliest_ns == math.inf:
-            return
         self._timer_ns = earliest_ns
         delay_ns = max(0, earliest_ns - self._clock.now_ns())
         self._timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, self._timer_fired)
