@@ -114,7 +114,9 @@ async function start(microphone = true) {
   } catch (reason) {
     report(reason);
   }
-  if (!microphone && isOpen(state)) text.focus();
+  if (microphone || !isOpen(state)) return;
+  draw();
+  text.focus();
 }
 
 async function end() {
@@ -241,7 +243,7 @@ function showPanel(open) {
 }
 
 toggle.addEventListener("click", () => {
-  prefer({ panelOpen: panel.root.hidden });
+  prefer({ panelOpen: !preferences.panelOpen });
   showPanel(preferences.panelOpen);
 });
 

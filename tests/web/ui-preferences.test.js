@@ -64,6 +64,6 @@ test("voices are suggested only of an engine that is known", () => {
 
 test("a recording is named by its time and its kind", () => {
   const now = new Date(2026, 10, 3, 9, 5);
-  assert.equal(recordingName("application/x-ndjson", now), "voicecli-2026-11-03-0905.jsonl");
+  assert.equal(recordingName("application/jsonl", now), "voicecli-2026-11-03-0905.jsonl");
   assert.equal(recordingName("audio/webm;codecs=opus", now), "voicecli-2026-11-03-0905.webm");
 });

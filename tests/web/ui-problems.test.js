@@ -17,8 +17,8 @@ for (const code of codes) {
 }
 
 test("a code that is new speaks for itself", () => {
-  const problem = serverProblem({ code: "session_too_long", message: "the session took too long.", fatal: true });
-  assert.deepEqual([problem.title, problem.fatal], ["The session took too long", true]);
+  const problem = serverProblem({ code: "out_of_tea", message: "there is no tea left.", fatal: true });
+  assert.deepEqual([problem.title, problem.fatal], ["There is no tea left", true]);
 });
 
 test("the client's own sentences stand, the server's codes have the page's", () => {

@@ -116,11 +116,15 @@ export class Panel {
       byKey.delete(turn.key);
       const totalMs = drawn.totalMs === null ? null : Math.round(drawn.totalMs);
       mark(button, "aria-pressed", String(turn === chosen));
-      mark(button, "aria-label", `Turn ${turn.turnId}: ${milliseconds(totalMs)}${witnessed ? "" : " by the server's figures"}`);
       button.replaceChildren(
-        element("span", { class: "turn-number" }, String(turn.turnId)),
+        element("span", {}, element("span", { class: "visually-hidden" }, "Turn "), String(turn.turnId)),
         line(drawn, longestMs),
-        element("span", { class: "number" }, milliseconds(totalMs)),
+        element(
+          "span",
+          { class: "number" },
+          milliseconds(totalMs),
+          element("span", { class: "visually-hidden" }, witnessed ? "" : " by the server's figures"),
+        ),
       );
     }
     for (const gone of byKey.values()) gone.parentElement?.remove();

@@ -3,7 +3,7 @@
 /** @type {Record<string, string>} */
 const ENDINGS = {
   "application/json": "json",
-  "application/x-ndjson": "jsonl",
+  "application/jsonl": "jsonl",
   "application/zip": "zip",
   "audio/wav": "wav",
   "audio/webm": "webm",

@@ -37,6 +37,10 @@ const voice = {
   reply(turnId, text) {
     text.match(/\s*\S+/g).forEach((token, index) => this.message({ type: "llm_token", turn_id: turnId, index, text: token }));
   },
+  /** The user cut in. */
+  cut(turnId, heardText) {
+    this.message({ type: "reply_cancelled", turn_id: turnId, reason: "barge_in", heard_ms: 900, heard_text: heardText });
+  },
   stats(more = {}) {
     this.emit("stats", {
       route: "webcodecs", thread: "worker", input: READY.input, output: READY.output, rttMs: 18.4, offsetMs: -500_000,
@@ -83,7 +87,7 @@ export class VoiceClient extends EventTarget {
   }
 
   async recording() {
-    return new Blob(['{"format":"voicewire.recording/1"}\n'], { type: "application/x-ndjson" });
+    return new Blob(['{"format":"voicewire.recording/1"}\n'], { type: "application/jsonl" });
   }
 
   static async microphones() {
