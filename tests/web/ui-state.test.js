@@ -33,6 +33,12 @@ test("push-to-talk waits for the button, and hears while it is held", () => {
   assert.deepEqual(mainButton(held), { label: "Release to send", pressed: true, does: "talk" });
 });
 
+test("while the button is held it hears, whatever the server makes of a pause", () => {
+  const held = after(...open, { type: "hands_free", handsFree: false }, { type: "talking", talking: true });
+  assert.equal(presence(reduce(held, client("thinking"))), "hearing");
+  assert.equal(presence(reduce(held, client("reconnecting"))), "reconnecting");
+});
+
 test("muted is shown in place of listening, and beside speaking", () => {
   const muted = after(...open, { type: "muted", muted: true });
   assert.equal(presence(muted), "muted");
@@ -84,6 +90,12 @@ test("what is typed is not read out, what is said is", () => {
   const typed = after(...open, { type: "text_sent", text: "hello" }, message({ type: "transcript_final", turn_id: 1, text: "hello" }));
   assert.equal(last(typed), "Connected. Speak now.");
   assert.equal(last(reduce(typed, message({ type: "transcript_final", turn_id: 2, text: "and you" }))), "You said: and you");
+});
+
+test("a screen reader is told of connections, and of the end of one that was", () => {
+  assert.equal(last(after(...open, client("reconnecting"), client("listening"), message(READY))), "Connected again.");
+  assert.equal(last(after(...open, client("closed"))), "The session is over.");
+  assert.equal(last(after(client("connecting"), client("closed"))), "Connecting.");
 });
 
 test("a screen reader is told final texts only", () => {

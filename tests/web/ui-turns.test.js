@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { split } from "../../web/ui/heard.js";
+import { SHOWN_CHARS, abridge, split } from "../../web/ui/heard.js";
 import { aligned, answered, bargeInStopMs, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
 const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(1, 1));
@@ -59,6 +59,14 @@ test("where the heard text is written otherwise, its words are counted", () => {
 
 test("more words heard than there are is all of them", () => {
   assert.deepEqual(split("It is noon.", "well it is just noon"), { heard: "It is noon.", unheard: "" });
+});
+
+test("a long text that nobody heard is shown in part, up to the end of a word", () => {
+  const text = "every word has six letters, ".repeat(30);
+  const { shown, words } = abridge(text);
+  assert(text.startsWith(`${shown} `) && shown.length <= SHOWN_CHARS);
+  assert.equal(words, 150 - shown.split(" ").length);
+  assert.deepEqual(abridge(text.slice(0, SHOWN_CHARS * 1.5)), { shown: text.slice(0, SHOWN_CHARS * 1.5), words: 0 });
 });
 
 test("speech that goes on before the commit takes back the end of speech", () => {

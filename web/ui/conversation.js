@@ -1,6 +1,7 @@
 // The conversation as it forms.
 
 import { byId, element, mark, write } from "./element.js";
+import { abridge } from "./heard.js";
 import { answered, said } from "./turns.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
@@ -20,8 +21,13 @@ class TurnDrawing {
     this.user = element("p", { class: "user" }, element("span", { class: "visually-hidden" }, "You: "), this.stable, this.changing);
     this.heard = element("span");
     this.unheard = element("s");
-    this.cut = element("span", { class: "cut" });
-    this.answer = element("p", { class: "answer" }, element("span", { class: "visually-hidden" }, "Answer: "), this.heard, this.unheard);
+    this.more = element("button", { type: "button", class: "more", "aria-expanded": "false" });
+    this.more.addEventListener("click", () => {
+      mark(this.more, "aria-expanded", this.more.getAttribute("aria-expanded") === "true" ? "false" : "true");
+      this.drawUnheard();
+    });
+    const speaker = element("span", { class: "visually-hidden" }, "Answer: ");
+    this.answer = element("p", { class: "answer" }, speaker, this.heard, this.unheard, this.more);
     this.note = element("p", { class: "turn-note" });
     this.root = element("li", { class: "turn" }, this.user, this.answer, this.note);
     /** @type {Turn | null} */
@@ -41,11 +47,20 @@ class TurnDrawing {
     write(this.changing, user?.changing ?? "");
     mark(this.user, "data-final", String(user?.final ?? false));
     write(this.heard, answer?.heard ?? "");
-    write(this.unheard, answer?.unheard ?? "");
+    this.drawUnheard();
     mark(this.answer, "data-settled", String(answer?.settled ?? false));
     const note = remark(turn);
     this.note.hidden = !note;
     write(this.note, note);
+  }
+
+  drawUnheard() {
+    const unheard = (this.drawn && answered(this.drawn)?.unheard) ?? "";
+    const { shown, words } = abridge(unheard);
+    const all = this.more.getAttribute("aria-expanded") === "true";
+    write(this.unheard, all || words === 0 ? unheard : `${shown} …`);
+    this.more.hidden = words === 0;
+    write(this.more, words === 0 ? "" : all ? "Show less" : `Show ${words} more words`);
   }
 }
 

@@ -14,6 +14,21 @@ export function split(reply, heardText) {
   return { heard: reply.slice(0, at), unheard: reply.slice(at) };
 }
 
+/** Of what was not heard, so many characters are shown at first. */
+export const SHOWN_CHARS = 160;
+
+/**
+ * A long text is shown in part, up to a word's end, since a whole page of what nobody heard helps nobody.
+ *
+ * @param {string} unheard
+ * @returns {{shown: string, words: number}} `words`: how many are not shown.
+ */
+export function abridge(unheard) {
+  if (unheard.length <= SHOWN_CHARS * 1.5) return { shown: unheard, words: 0 };
+  const shown = unheard.slice(0, SHOWN_CHARS).replace(/\s+\S*$/, "");
+  return { shown, words: words(unheard.slice(shown.length)).length };
+}
+
 /** @param {string} text */
 function words(text) {
   return [...text.matchAll(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu)];

@@ -16,7 +16,7 @@ const WORDS = {
   thinking: ["Thinking", ""],
   speaking: ["Speaking", "Talk over it to cut in."],
   muted: ["Muted", "You are not heard."],
-  waiting: ["Ready", "Hold the button or the space bar, and talk."],
+  waiting: ["Ready", "Hold the button or the space bar."],
   typing: ["Type below", "The microphone is off."],
   reconnecting: ["Reconnecting", "It goes on by itself."],
   closed: ["", ""],

@@ -152,7 +152,7 @@ export function reduce(state, event) {
   }
 }
 
-/** @param {ViewState} state @returns {boolean} */
+/** @param {Pick<ViewState, "client">} state @returns {boolean} */
 export function isOpen({ client }) {
   return client !== "idle" && client !== "connecting" && client !== "closed";
 }
@@ -162,10 +162,11 @@ export function isOpen({ client }) {
  * @returns {Presence}
  */
 export function presence({ client, microphone, muted, handsFree, talking }) {
+  const open = isOpen({ client });
+  if (open && talking && client !== "reconnecting") return "hearing";
   if (client !== "listening" && client !== "hearing") return client;
   if (!microphone) return "typing";
   if (handsFree) return muted ? "muted" : client;
-  if (talking) return "hearing";
   return "waiting";
 }
 
@@ -174,12 +175,21 @@ export function isInterruptible({ client }) {
   return client === "thinking" || client === "speaking";
 }
 
-/** @type {Partial<Record<ClientState, string>>} Only what changes what the user can do: a state that comes with each turn is heard. */
-const ANNOUNCED = {
-  connecting: "Connecting.",
-  reconnecting: "Reconnecting.",
-  closed: "The session is over.",
-};
+/**
+ * What is said of a change of state: only where it changes what the user can do. A state that comes with each turn is
+ * heard anyway, and a session that did not begin has a problem to tell.
+ *
+ * @param {ViewState} before
+ * @param {ClientState} client
+ */
+function announcement(before, client) {
+  if (client === "connecting") return "Connecting.";
+  if (client === "reconnecting") return "Reconnecting.";
+  if (client === "closed") return isOpen(before) ? "The session is over." : "";
+  if (before.client === "reconnecting") return "Connected again.";
+  if (before.client !== "connecting") return "";
+  return before.handsFree && before.microphone ? "Connected. Speak now." : "Connected.";
+}
 
 /**
  * @param {ViewState} state
@@ -196,7 +206,7 @@ function clientState(state, client, atMs) {
     next.talking = false;
   }
   if (client === "closed") next.muted = false;
-  const text = ANNOUNCED[client];
+  const text = announcement(state, client);
   return text ? announced(next, text) : next;
 }
 
@@ -207,11 +217,8 @@ function clientState(state, client, atMs) {
  */
 function received(state, message) {
   switch (message.type) {
-    case "session_ready": {
-      const again = state.client === "reconnecting";
-      const next = { ...state, ready: message, connection: state.connection + 1, typed: [], problems: [], retry: null };
-      return announced(next, again ? "Connected again." : state.handsFree && state.microphone ? "Connected. Speak now." : "Connected.");
-    }
+    case "session_ready":
+      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems: [], retry: null };
     case "error":
       return withProblem(state, serverProblem(message));
     case "going_away": {

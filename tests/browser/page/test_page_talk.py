@@ -65,6 +65,30 @@ def test_what_was_cut_off_is_struck_through_after_the_last_word_heard(talk: Talk
     assert line == "line-through"
 
 
+def test_of_a_long_answer_that_nobody_heard_a_part_is_shown(talk: TalkPage) -> None:
+    talk.says(1, "tell me a story")
+    talk.answers(1, " ".join([STORY] * 12))
+    talk.voice("voice.cut(1, 'Once upon a time')")
+    assert talk.text(".answer s").endswith(" …")
+    assert talk.text(".more") == "Show 113 more words"
+    talk.page.click(".more")
+    assert talk.text(".answer s").endswith(STORY)
+    assert talk.text(".more") == "Show less"
+
+
+def test_a_long_conversation_stays_at_its_end_and_the_page_in_its_window(talk: TalkPage) -> None:
+    for turn_id in range(1, 8):
+        talk.turn(turn_id, "tell me a story", STORY * 3)
+    conversation = "document.getElementById('conversation')"
+    assert talk.page.evaluate("document.documentElement.scrollHeight === innerHeight")
+    end = f"{conversation}.scrollHeight - {conversation}.clientHeight - {conversation}.scrollTop"
+    assert talk.page.evaluate(end) < 2
+    talk.page.evaluate(f"{conversation}.scrollTop = 0")
+    talk.drawn()
+    talk.turn(8, "tell me a story", STORY)
+    assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
+
+
 def test_mute_and_unmute(talk: TalkPage) -> None:
     talk.page.click("#main-button")
     talk.drawn()
@@ -204,7 +228,7 @@ def test_the_end_leaves_the_conversation_and_a_button_to_go_on(talk: TalkPage) -
 
 def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
     talk.page.click("#open-settings")
-    talk.page.wait_for_function("document.querySelectorAll('#microphone option').length === 3")
+    talk.page.wait_for_selector("#microphone option:nth-child(3)", state="attached")
     talk.page.select_option("#microphone", label="Headset")
     talk.page.select_option("#locale", label="British English")
     talk.page.fill("#voice", "en-gb+f2")
