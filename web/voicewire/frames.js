@@ -27,8 +27,8 @@ export class ProtocolError extends Error {
  * @property {Uint8Array} payload empty only at the end of a reply
  */
 
-const kindNames = byNumber(KINDS);
-const codecNames = byNumber(CODECS);
+const kindNames = /** @type {Map<number, keyof typeof KINDS>} */ (byNumber(KINDS));
+const codecNames = /** @type {Map<number, import("./types.js").Codec>} */ (byNumber(CODECS));
 
 /**
  * Write a header into the first bytes of `buffer`, so that an encoder can put the payload behind it without a copy.
@@ -48,7 +48,7 @@ export function writeHeader(buffer, { kind, codec, turnId, sequence, pts }) {
 
 /**
  * @param {AudioFrame} frame
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function serializeFrame(frame) {
   const bytes = new Uint8Array(HEADER_BYTES + frame.payload.length);
@@ -130,10 +130,15 @@ export function unpackPackets(payload) {
   return packets;
 }
 
+/**
+ * @param {string} message
+ * @param {string} field
+ */
 function malformed(message, field) {
   return new ProtocolError("malformed_frame", message, field);
 }
 
+/** @param {Record<string, number>} numbers */
 function byNumber(numbers) {
   return new Map(Object.entries(numbers).map(([name, number]) => [number, name]));
 }

@@ -27,7 +27,7 @@ export function parseMessage(text, direction = "down") {
   try {
     message = JSON.parse(text);
   } catch (error) {
-    throw new ProtocolError("malformed_json", `a text frame must be a JSON object: ${error.message}`);
+    throw new ProtocolError("malformed_json", `a text frame must be a JSON object: ${/** @type {Error} */ (error).message}`);
   }
   if (message === null || typeof message !== "object" || Array.isArray(message)) {
     throw new ProtocolError("malformed_json", "a text frame must be a JSON object");

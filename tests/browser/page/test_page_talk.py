@@ -1,0 +1,264 @@
+"""Talking: the button, the states, the conversation as it forms, and what goes wrong."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.page.talkpage import TalkPage
+
+Open = Callable[..., TalkPage]
+STORY = "Once upon a time there was a lighthouse keeper who collected echoes."
+
+
+def test_one_press_begins_to_listen(open_page: Open) -> None:
+    talk = open_page()
+    assert (talk.label(), talk.presence()) == ("Start talking", "idle")
+    talk.start()
+    assert talk.calls() == [["setMuted", False], ["start"]]
+    assert (talk.label(), talk.text("#presence")) == ("Mute", "Listening")
+    assert talk.text("#first-words") == "Say hello, or ask for something."
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("hearing", "Hearing you"),
+        ("thinking", "Thinking"),
+        ("speaking", "Speaking"),
+        ("reconnecting", "Reconnecting"),
+    ],
+)
+def test_each_state_has_its_words_and_its_shape(talk: TalkPage, state: str, words: str) -> None:
+    listening = talk.page.locator("#main-button").screenshot(animations="disabled")
+    talk.state(state)
+    assert talk.text("#presence") == words
+    assert talk.page.locator("#main-button").screenshot(animations="disabled") != listening
+
+
+def test_the_transcript_forms_and_settles(talk: TalkPage) -> None:
+    talk.voice("voice.message({type: 'transcript_partial', turn_id: 1, text: 'what thyme', stable_chars: 5})")
+    assert talk.text(".user .changing") == "thyme"
+    assert talk.page.get_attribute(".user", "data-final") == "false"
+    talk.says(1, "what time is it")
+    assert talk.text(".user") == "You: what time is it"
+    assert talk.page.get_attribute(".user", "data-final") == "true"
+
+
+def test_the_answer_appears_token_by_token(talk: TalkPage) -> None:
+    talk.says(1, "what time is it")
+    talk.answers(1, "It is")
+    assert talk.text(".answer") == "Answer: It is"
+    talk.answers(1, " noon.")
+    assert talk.text(".answer") == "Answer: It is noon."
+
+
+def test_what_was_cut_off_is_struck_through_after_the_last_word_heard(talk: TalkPage) -> None:
+    talk.says(1, "tell me a story")
+    talk.answers(1, STORY)
+    talk.state("speaking")
+    talk.voice("voice.cut(1, 'Once upon a time')")
+    assert talk.text(".answer s") == STORY.removeprefix("Once upon a time ")
+    assert talk.text(".answer") == f"Answer: {STORY}"
+    assert talk.text(".turn-note") == "You cut in."
+    line = talk.page.evaluate("getComputedStyle(document.querySelector('.answer s')).textDecorationLine")
+    assert line == "line-through"
+
+
+def test_of_a_long_answer_that_nobody_heard_a_part_is_shown(talk: TalkPage) -> None:
+    talk.says(1, "tell me a story")
+    talk.answers(1, " ".join([STORY] * 12))
+    talk.voice("voice.cut(1, 'Once upon a time')")
+    assert talk.text(".answer s").endswith(" …")
+    assert talk.text(".more") == "Show 113 more words"
+    talk.page.click(".more")
+    assert talk.text(".answer s").endswith(STORY)
+    assert talk.text(".more") == "Show less"
+
+
+def test_a_long_conversation_stays_at_its_end_and_the_page_in_its_window(talk: TalkPage) -> None:
+    for turn_id in range(1, 8):
+        talk.turn(turn_id, "tell me a story", STORY * 3)
+    conversation = "document.getElementById('conversation')"
+    assert talk.page.evaluate("document.documentElement.scrollHeight === innerHeight")
+    end = f"{conversation}.scrollHeight - {conversation}.clientHeight - {conversation}.scrollTop"
+    assert talk.page.evaluate(end) < 2
+    talk.page.evaluate(f"{conversation}.scrollTop = 0")
+    talk.drawn()
+    talk.turn(8, "tell me a story", STORY)
+    assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
+
+
+def test_mute_and_unmute(talk: TalkPage) -> None:
+    talk.page.click("#main-button")
+    talk.drawn()
+    assert (talk.label(), talk.text("#presence"), talk.text("#hint")) == ("Unmute", "Muted", "You are not heard.")
+    talk.page.click("#main-button")
+    talk.drawn()
+    assert talk.presence() == "listening"
+    assert talk.calls()[-2:] == [["setMuted", True], ["setMuted", False]]
+
+
+def test_stop_interrupts_only_where_there_is_an_answer(talk: TalkPage) -> None:
+    talk.page.click("#interrupt", force=True)
+    talk.state("speaking")
+    assert talk.page.get_attribute("#interrupt", "aria-disabled") == "false"
+    talk.page.click("#interrupt")
+    talk.page.keyboard.press("Escape")
+    assert talk.calls()[2:] == [["interrupt"], ["interrupt"]]
+
+
+def test_the_level_is_shown(talk: TalkPage) -> None:
+    talk.voice("voice.emit('level', {db: -35})")
+    assert talk.page.get_attribute("#level", "aria-valuenow") == "50"
+    assert float(talk.page.get_attribute("#level-bar", "width")) == 48
+
+
+def test_typed_text_is_shown_at_once_and_becomes_a_turn(talk: TalkPage) -> None:
+    talk.page.fill("#text", "  hello there ")
+    talk.page.keyboard.press("Enter")
+    talk.drawn()
+    assert talk.calls()[-1] == ["sendText", "hello there"]
+    assert talk.page.locator(".user:visible").all_text_contents() == ["hello there"]
+    assert talk.page.input_value("#text") == ""
+    talk.voice("voice.message({type: 'transcript_final', turn_id: 1, text: 'hello there'})")
+    assert talk.page.locator(".user:visible").all_text_contents() == ["You: hello there"]
+
+
+def test_push_to_talk_by_pointer(talk: TalkPage) -> None:
+    talk.page.click("#hands-free")
+    talk.drawn()
+    assert (talk.label(), talk.presence()) == ("Hold to talk", "waiting")
+    talk.page.hover("#main-button")
+    talk.page.mouse.down()
+    talk.drawn()
+    assert (talk.label(), talk.presence()) == ("Release to send", "hearing")
+    talk.page.wait_for_timeout(320)
+    talk.page.mouse.up()
+    assert talk.calls()[2:] == [["setHandsFree", False], ["pressToTalk"], ["releaseToTalk"]]
+
+
+def test_a_tap_latches_and_another_ends(talk: TalkPage) -> None:
+    talk.page.click("#hands-free")
+    talk.page.click("#main-button")
+    talk.drawn()
+    assert talk.presence() == "hearing"
+    talk.page.click("#main-button")
+    assert talk.calls()[3:] == [["pressToTalk"], ["releaseToTalk"]]
+
+
+def test_the_page_without_focus_lets_go_of_the_button(talk: TalkPage) -> None:
+    talk.page.click("#hands-free")
+    talk.page.hover("#main-button")
+    talk.page.mouse.down()
+    talk.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    assert talk.calls()[-1] == ["releaseToTalk"]
+
+
+def test_a_lost_connection_says_so_and_goes_on(talk: TalkPage) -> None:
+    talk.says(1, "are you there")
+    talk.state("reconnecting")
+    talk.voice("voice.emit('reconnecting', {attempt: 3, delayMs: 4000})")
+    assert talk.text("#hint") == "It goes on by itself. Attempt 3."
+    assert talk.text(".turn-note") == "The connection was interrupted here."
+    talk.voice("voice.connected()")
+    talk.says(1, "are you there")
+    assert talk.page.locator(".user:visible").count() == 2
+    assert talk.presence() == "listening"
+
+
+def test_a_slow_network_is_shown_while_it_is_slow(talk: TalkPage) -> None:
+    talk.voice("voice.stats({slowNetwork: true})")
+    assert talk.page.is_visible("#slow-network")
+    talk.voice("voice.stats()")
+    assert talk.page.is_hidden("#slow-network")
+
+
+def test_a_refused_microphone_says_what_to_do_and_one_can_type(open_page: Open) -> None:
+    refusal = {
+        "code": "microphone_refused",
+        "title": "The microphone is not allowed",
+        "advice": "Allow it.",
+        "fatal": True,
+    }
+    talk = open_page()
+    talk.voice(f"voice.refusal = {json.dumps(refusal)}")
+    talk.page.click("#main-button")
+    talk.page.wait_for_selector(".problem")
+    assert talk.text(".problem p") == "The microphone is not allowed Allow it. Type instead"
+    assert (talk.label(), talk.page.get_attribute("#problems", "role")) == ("Start talking", "alert")
+    talk.voice("voice.refusal = null")
+    talk.page.click("text=Type instead >> nth=0")
+    talk.page.wait_for_selector("body[data-view=talking]")
+    assert talk.page.evaluate("window.voice.options.microphone") is False
+    assert (talk.focused(), talk.presence(), talk.label()) == ("text", "typing", "Talk")
+    assert talk.page.locator(".problem").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [("server_full", "All lines are busy"), ("microphone_unplugged", "The microphone is gone")],
+)
+def test_a_problem_is_a_sentence_and_can_be_dismissed(talk: TalkPage, code: str, title: str) -> None:
+    problem = {"code": code, "title": "The microphone is gone", "advice": "Connect it.", "fatal": False}
+    talk.voice(f"voice.emit('problem', {json.dumps(problem)})")
+    assert talk.text(".problem strong") == title
+    talk.page.click(".dismiss")
+    talk.drawn()
+    assert talk.page.locator(".problem").count() == 0
+    assert talk.focused() == "main-button"
+
+
+def test_a_server_error_is_told_once(talk: TalkPage) -> None:
+    talk.voice(
+        """voice.message({type: 'error', code: 'stt_failed', message: 'x', fatal: false, turn_id: 1}),
+        voice.emit('problem', {code: 'stt_failed', title: 'x', advice: 'y', fatal: false})"""
+    )
+    assert talk.page.locator(".problem strong").all_inner_texts() == ["What you said could not be understood"]
+
+
+def test_the_end_leaves_the_conversation_and_a_button_to_go_on(talk: TalkPage) -> None:
+    talk.turn(1, "hello", "Good day.")
+    talk.page.click("#end")
+    talk.page.wait_for_selector("body[data-view=over]")
+    assert talk.calls()[-1] == ["stop"]
+    assert (talk.label(), talk.focused()) == ("Talk again", "main-button")
+    assert talk.page.is_visible(".answer")
+
+
+def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
+    talk.page.click("#open-settings")
+    talk.page.wait_for_selector("#microphone option:nth-child(3)", state="attached")
+    talk.page.select_option("#microphone", label="Headset")
+    talk.page.select_option("#locale", label="British English")
+    talk.page.fill("#voice", "en-gb+f2")
+    talk.page.check("#client-vad")
+    talk.page.check("input[value=push-to-talk]")
+    talk.page.click("#settings button")
+    assert talk.page.is_hidden("#settings")
+    assert talk.calls()[2:] == [
+        ["setMicrophone", "b"],
+        ["setLocale", "en-GB"],
+        ["setVoice", "en-gb+f2"],
+        ["setClientVad", True],
+        ["setHandsFree", False],
+    ]
+    talk.page.reload()
+    talk.page.wait_for_selector("html[data-ready]")
+    options = talk.page.evaluate("window.voice.options")
+    assert options == {
+        "locale": "en-GB",
+        "voice": "en-gb+f2",
+        "route": "auto",
+        "handsFree": False,
+        "clientVad": True,
+        "deviceId": "b",
+        "microphone": True,
+    }
+
+
+def test_a_token_is_taken_out_of_the_address(open_page: Open) -> None:
+    talk = open_page("#token=s3cret")
+    assert talk.page.evaluate("window.voice.options.token") == "s3cret"
+    assert "s3cret" not in talk.page.url
+    assert "s3cret" not in talk.page.evaluate("JSON.stringify(localStorage)")

@@ -1,0 +1,50 @@
+// The client without a page around it: the tests look at what it tells.
+
+import { nowMs, Problem, VoiceClient } from "/web/client/voice-client.js";
+
+const EVENTS = ["state", "message", "sent", "problem", "devices", "playback", "mark", "stats", "reconnecting"];
+
+/** @type {{type: string, atMs: number, detail: any}[]} */
+const events = [];
+
+Object.assign(window, {
+  VoiceClient,
+  nowMs,
+  events,
+  /** Prepare a client; a click on the button starts it. */
+  prepare(options) {
+    const client = new VoiceClient(options);
+    window.client = client;
+    window.started = null;
+    for (const type of EVENTS) {
+      client.addEventListener(type, ({ detail }) => {
+        const told = detail instanceof Problem ? detail.toJSON() : structuredClone(detail);
+        events.push({ type, atMs: nowMs(), detail: told });
+      });
+    }
+    document.querySelector("#start").onclick = () => {
+      client.start().then(
+        (ready) => (window.started = { ready }),
+        (problem) => (window.started = { problem: problem.toJSON?.() ?? String(problem.stack) }),
+      );
+    };
+  },
+  /** Wait until a condition is true, and return it. */
+  async until(condition, text, timeoutMs) {
+    const giveUpMs = nowMs() + timeoutMs;
+    for (;;) {
+      const value = condition();
+      if (value) return value;
+      if (nowMs() > giveUpMs) throw new Error(`never: ${text}; last events ${JSON.stringify(events.filter(({ type }) => type !== "stats").slice(-12))}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+  /** Block the main thread for so long, each second. */
+  block(ms) {
+    setInterval(() => {
+      const until = performance.now() + ms;
+      while (performance.now() < until);
+    }, 1000);
+  },
+});
+window.loaded = true;

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { mainButton, words } from "../../web/ui/stage.js";
+import { MOST_TURNS, initial, isInterruptible, presence, reduce } from "../../web/ui/state.js";
+
+const READY = { type: "session_ready", session_id: "s", resume_token: "r", input: {}, output: {}, engines: {}, lead_ms: 400 };
+
+const client = (state) => ({ type: "client_state", state, atMs: 0 });
+const message = (fields) => ({ type: "message", message: fields, atMs: 0 });
+const after = (...events) => events.reduce(reduce, initial());
+const open = [client("connecting"), message(READY), client("listening")];
+const last = (state) => state.announcements.at(-1)?.text;
+
+test("a new page is idle, and its button starts", () => {
+  assert.equal(presence(initial()), "idle");
+  assert.deepEqual(mainButton(initial()), { label: "Start talking", pressed: null, does: "start" });
+});
+
+test("while it connects the button does nothing", () => {
+  assert.equal(mainButton(after(client("connecting"))).does, "nothing");
+});
+
+test("hands-free, the button mutes", () => {
+  assert.deepEqual(mainButton(after(...open)), { label: "Mute", pressed: null, does: "mute" });
+});
+
+test("push-to-talk waits for the button, and hears while it is held", () => {
+  const waiting = after(...open, { type: "hands_free", handsFree: false });
+  assert.equal(presence(waiting), "waiting");
+  const held = reduce(waiting, { type: "talking", talking: true });
+  assert.equal(presence(held), "hearing");
+  assert.deepEqual(mainButton(held), { label: "Release to send", pressed: true, does: "talk" });
+});
+
+test("while the button is held it hears, whatever the server makes of a pause", () => {
+  const held = after(...open, { type: "hands_free", handsFree: false }, { type: "talking", talking: true });
+  assert.equal(presence(reduce(held, client("thinking"))), "hearing");
+  assert.equal(presence(reduce(held, client("reconnecting"))), "reconnecting");
+});
+
+test("muted is shown in place of listening, and beside speaking", () => {
+  const muted = after(...open, { type: "muted", muted: true });
+  assert.equal(presence(muted), "muted");
+  const speaking = reduce(muted, client("speaking"));
+  assert.equal(presence(speaking), "speaking");
+  assert.equal(words(speaking).title, "Speaking, and you are muted");
+});
+
+test("without a microphone one types, and the button brings it back", () => {
+  const typing = after({ type: "microphone", microphone: false }, ...open);
+  assert.equal(presence(typing), "typing");
+  assert.deepEqual(mainButton(typing), { label: "Talk", pressed: null, does: "start" });
+});
+
+test("a reply can be stopped while it is sought and spoken", () => {
+  const states = ["listening", "hearing", "thinking", "speaking", "reconnecting"];
+  assert.deepEqual(states.filter((state) => isInterruptible(after(...open, client(state)))), ["thinking", "speaking"]);
+});
+
+test("the end of a session unmutes", () => {
+  assert.equal(after(...open, { type: "muted", muted: true }, client("closed")).muted, false);
+});
+
+test("turns of another connection are other turns", () => {
+  const spoken = (text) => message({ type: "transcript_final", turn_id: 1, text });
+  const state = after(...open, spoken("one"), client("reconnecting"), message(READY), client("listening"), spoken("two"));
+  assert.deepEqual(state.turns.map(({ key, transcript, outcome }) => [key, transcript, outcome]), [
+    ["1-1", "one", "lost"],
+    ["2-1", "two", null],
+  ]);
+});
+
+test("the oldest turns are forgotten", () => {
+  const turns = Array.from({ length: MOST_TURNS + 5 }, (_, at) => message({ type: "transcript_final", turn_id: at + 1, text: "x" }));
+  const state = after(...open, ...turns);
+  assert.equal(state.turns.length, MOST_TURNS);
+  assert.equal(state.turns[0].turnId, 6);
+});
+
+test("typed text is shown at once, and becomes a turn", () => {
+  const sent = after(...open, { type: "text_sent", text: "hello" });
+  assert.deepEqual(sent.typed, ["hello"]);
+  const turned = reduce(sent, message({ type: "transcript_final", turn_id: 1, text: "hello" }));
+  assert.deepEqual(turned.typed, []);
+  assert.equal(turned.turns[0].typed, true);
+});
+
+test("what is typed is not read out, what is said is", () => {
+  const typed = after(...open, { type: "text_sent", text: "hello" }, message({ type: "transcript_final", turn_id: 1, text: "hello" }));
+  assert.equal(last(typed), "Connected. Speak now.");
+  assert.equal(last(reduce(typed, message({ type: "transcript_final", turn_id: 2, text: "and you" }))), "You said: and you");
+});
+
+test("a screen reader is told of connections, and of the end of one that was", () => {
+  assert.equal(last(after(...open, client("reconnecting"), client("listening"), message(READY))), "Connected again.");
+  assert.equal(last(after(...open, client("closed"))), "The session is over.");
+  assert.equal(last(after(client("connecting"), client("closed"))), "Connecting.");
+});
+
+test("a screen reader is told final texts only", () => {
+  const partial = message({ type: "transcript_partial", turn_id: 1, text: "what", stable_chars: 0 });
+  const token = message({ type: "llm_token", turn_id: 1, index: 0, text: "Noon." });
+  const before = after(...open).announcements.length;
+  const state = after(...open, client("hearing"), partial, client("thinking"), token, client("speaking"));
+  assert.equal(state.announcements.length, before);
+  assert.equal(last(reduce(state, message({ type: "turn_end", turn_id: 1, outcome: "completed" }))), "Answer: Noon.");
+});
+
+test("of a reply cut short, what was heard is told", () => {
+  const cut = message({ type: "reply_cancelled", turn_id: 1, reason: "barge_in", heard_ms: 1, heard_text: "Once upon" });
+  assert.equal(last(after(...open, cut)), "Answer, cut short: Once upon");
+});
+
+test("a slow network is told when it begins and when it ends", () => {
+  const stats = (slowNetwork) => ({ type: "stats", stats: { slowNetwork } });
+  assert.match(last(after(...open, stats(true), stats(true))), /^Slow network/);
+  assert.match(last(after(...open, stats(true), stats(false))), /recovered/);
+  assert.equal(last(after(...open, stats(false))), "Connected. Speak now.");
+});
+
+test("history is bounded", () => {
+  const many = Array.from({ length: 300 }, (_, at) => ({ type: "stats", stats: { uplinkMs: at } }));
+  const { history } = after(...many);
+  assert.deepEqual([history.length, history.at(-1).uplinkMs], [120, 299]);
+});
+
+test("one problem of a code is shown, the latest three", () => {
+  const problem = (code, title = code) => ({ type: "problem", problem: { code, title, advice: "", fatal: false }, atMs: 0 });
+  const state = after(problem("a"), problem("b"), problem("a", "again"), problem("c"), problem("d"));
+  assert.deepEqual(state.problems.map(({ title }) => title), ["again", "c", "d"]);
+});
+
+test("a problem goes when it is dismissed, when a session opens, and a passing one when a turn succeeds", () => {
+  const error = (fatal) => message({ type: "error", code: "stt_failed", message: "no", fatal });
+  const end = message({ type: "turn_end", turn_id: 1, outcome: "completed" });
+  assert.equal(after(error(true), { type: "problem_dismissed", code: "stt_failed" }).problems.length, 0);
+  assert.equal(after(error(true), message(READY)).problems.length, 0);
+  assert.equal(after(error(false), end).problems.length, 0);
+  assert.equal(after(error(true), end).problems.length, 1);
+});
+
+test("the first report of a playhead dates the reply's first sample", () => {
+  const playback = (playedMs, clockMs) => ({ type: "playback", turnId: 1, playing: true, playedMs, clockMs, atMs: 0 });
+  assert.equal(after(...open, playback(0, 1000), playback(20, 1030), playback(90, 1105)).turns[0].replyPlayMs, 1010);
+});
+
+test("a reducer changes no state in place", () => {
+  const before = after(...open);
+  const copy = structuredClone(before);
+  reduce(before, message({ type: "transcript_final", turn_id: 1, text: "x" }));
+  reduce(before, client("closed"));
+  assert.deepEqual(before, copy);
+});

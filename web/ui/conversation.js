@@ -1,0 +1,139 @@
+// The conversation as it forms.
+
+import { byId, element, mark, write } from "./element.js";
+import { abridge } from "./heard.js";
+import { answered, said } from "./turns.js";
+
+/** @typedef {import("./turns.js").Turn} Turn */
+
+const CUT = {
+  barge_in: "You cut in",
+  interrupt: "You stopped it",
+  text_input: "You typed something else",
+  failed: "It could not be finished",
+};
+
+/** One turn; its elements stay, and only their texts change. */
+class TurnDrawing {
+  constructor() {
+    this.stable = element("span");
+    this.changing = element("span", { class: "changing" });
+    this.user = element("p", { class: "user" }, element("span", { class: "visually-hidden" }, "You: "), this.stable, this.changing);
+    this.heard = element("span");
+    this.unheard = element("s");
+    this.more = element("button", { type: "button", class: "more", "aria-expanded": "false" });
+    this.more.addEventListener("click", () => {
+      mark(this.more, "aria-expanded", this.more.getAttribute("aria-expanded") === "true" ? "false" : "true");
+      this.drawUnheard();
+    });
+    const speaker = element("span", { class: "visually-hidden" }, "Answer: ");
+    this.answer = element("p", { class: "answer" }, speaker, this.heard, this.unheard, this.more);
+    this.note = element("p", { class: "turn-note" });
+    this.root = element("li", { class: "turn" }, this.user, this.answer, this.note);
+    /** @type {Turn | null} */
+    this.drawn = null;
+  }
+
+  /** @param {Turn} turn */
+  draw(turn) {
+    if (turn === this.drawn) return;
+    this.drawn = turn;
+    const user = said(turn);
+    const answer = answered(turn);
+    this.user.hidden = user === null;
+    this.answer.hidden = answer === null;
+    this.root.hidden = user === null && answer === null;
+    write(this.stable, user?.stable ?? "");
+    write(this.changing, user?.changing ?? "");
+    mark(this.user, "data-final", String(user?.final ?? false));
+    write(this.heard, answer?.heard ?? "");
+    this.drawUnheard();
+    mark(this.answer, "data-settled", String(answer?.settled ?? false));
+    const note = remark(turn);
+    this.note.hidden = !note;
+    write(this.note, note);
+  }
+
+  drawUnheard() {
+    const unheard = (this.drawn && answered(this.drawn)?.unheard) ?? "";
+    const { shown, words } = abridge(unheard);
+    const all = this.more.getAttribute("aria-expanded") === "true";
+    write(this.unheard, all || words === 0 ? unheard : `${shown} …`);
+    this.more.hidden = words === 0;
+    write(this.more, words === 0 ? "" : all ? "Show less" : `Show ${words} more words`);
+  }
+}
+
+/** @param {Turn} turn */
+function remark(turn) {
+  if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
+  if (turn.outcome === "failed") return "It could not be answered.";
+  if (turn.outcome === "lost" && turn.transcript !== null) return "The connection was interrupted here.";
+  if (turn.outcome === "no_speech" && turn.partial) return "That was not understood.";
+  return "";
+}
+
+/** @param {Element} scroller */
+function isAtEnd(scroller) {
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+}
+
+export class Conversation {
+  constructor() {
+    this.root = byId("conversation", HTMLElement);
+    this.list = byId("turns", HTMLOListElement);
+    this.firstWords = byId("first-words", HTMLElement);
+    /** @type {Map<string, TurnDrawing>} */
+    this.turns = new Map();
+    this.pending = element("li", { class: "turn" });
+    this.following = true;
+    const scrolled = () => {
+      this.following = [this.root, document.documentElement].every(isAtEnd);
+    };
+    this.root.addEventListener("scroll", scrolled);
+    window.addEventListener("scroll", scrolled);
+  }
+
+  /** @param {import("./state.js").ViewState} state */
+  draw(state) {
+    this.root.hidden = document.body.dataset.view === "welcome";
+    const shown = state.turns.some((turn) => said(turn) || answered(turn)) || state.typed.length > 0;
+    this.firstWords.hidden = shown;
+    write(this.firstWords, state.ready && !shown ? "Say hello, or ask for something." : "");
+    const keys = new Set(state.turns.map((turn) => turn.key));
+    for (const [key, gone] of this.turns) {
+      if (keys.has(key)) continue;
+      gone.root.remove();
+      this.turns.delete(key);
+    }
+    for (const turn of state.turns) this.turn(turn.key).draw(turn);
+    this.drawTyped(state.typed);
+    if (this.following) this.follow();
+  }
+
+  /** In a small window it is the page that scrolls. */
+  follow() {
+    this.root.scrollTop = this.root.scrollHeight;
+    if (!isAtEnd(document.documentElement) && document.body.dataset.panel !== "open") {
+      window.scrollTo(0, document.documentElement.scrollHeight);
+    }
+  }
+
+  /** @param {string} key */
+  turn(key) {
+    let found = this.turns.get(key);
+    if (!found) {
+      found = new TurnDrawing();
+      this.turns.set(key, found);
+      this.list.insertBefore(found.root, this.pending.parentNode === this.list ? this.pending : null);
+    }
+    return found;
+  }
+
+  /** @param {readonly string[]} typed */
+  drawTyped(typed) {
+    if (typed.length === 0) return this.pending.remove();
+    this.pending.replaceChildren(...typed.map((text) => element("p", { class: "user", "data-final": "false" }, text)));
+    if (!this.pending.isConnected) this.list.append(this.pending);
+  }
+}

@@ -1,0 +1,47 @@
+// What of a reply was heard, when it was cut short.
+
+/**
+ * Splits a reply after the last word heard. The server's `heard_text` begins the reply; where white space, case or
+ * punctuation differ (a speech engine may say so), the words decide.
+ *
+ * @param {string} reply
+ * @param {string} heardText
+ * @returns {{heard: string, unheard: string}} Joined, they are the reply.
+ */
+export function split(reply, heardText) {
+  let at = reply.startsWith(heardText) ? heardText.length : endOfWords(reply, words(heardText).length);
+  while (at > 0 && /\s/.test(reply.charAt(at))) at += 1;
+  return { heard: reply.slice(0, at), unheard: reply.slice(at) };
+}
+
+/** Of what was not heard, so many characters are shown at first. */
+export const SHOWN_CHARS = 160;
+
+/**
+ * A long text is shown in part, up to a word's end, since a whole page of what nobody heard helps nobody.
+ *
+ * @param {string} unheard
+ * @returns {{shown: string, words: number}} `words`: how many are not shown.
+ */
+export function abridge(unheard) {
+  if (unheard.length <= SHOWN_CHARS * 1.5) return { shown: unheard, words: 0 };
+  const shown = unheard.slice(0, SHOWN_CHARS).replace(/\s+\S*$/, "");
+  return { shown, words: words(unheard.slice(shown.length)).length };
+}
+
+/** @param {string} text */
+function words(text) {
+  return [...text.matchAll(/[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu)];
+}
+
+/**
+ * @param {string} text
+ * @param {number} count
+ */
+function endOfWords(text, count) {
+  const found = words(text);
+  if (count === 0) return 0;
+  if (count >= found.length) return text.length;
+  const last = found[count - 1];
+  return (last.index ?? 0) + last[0].length;
+}

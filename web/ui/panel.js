@@ -1,0 +1,216 @@
+// The developer's panel. It is drawn only while it is open.
+
+import { byId, element, mark, write } from "./element.js";
+import { audioFormat, bytes, count, median, milliseconds, stopwatch } from "./figures.js";
+import { KINDS, MOST_ENTRIES, filtered } from "./log.js";
+import { bargeInStopMs, turnWaterfall, voiceToVoiceMs } from "./turns.js";
+import { line, table, trace } from "./waterfall-chart.js";
+
+/** @typedef {import("./log.js").Kind} Kind */
+/** @typedef {import("./state.js").ViewState} ViewState */
+/** @typedef {import("./turns.js").Turn} Turn */
+
+const SHOWN_TURNS = 8;
+const SHOWN_ENTRIES = 200;
+const TRACE_LENGTH = 120;
+
+export class Panel {
+  /** @param {{kinds: Kind[], kindsChosen: (kinds: Kind[]) => void}} options */
+  constructor({ kinds, kindsChosen }) {
+    this.root = byId("panel", HTMLElement);
+    this.median = byId("median", HTMLElement);
+    this.medianNote = byId("median-note", HTMLElement);
+    this.turnList = byId("turn-list", HTMLOListElement);
+    this.waterfall = byId("waterfall", HTMLElement);
+    this.figures = byId("figures", HTMLElement);
+    this.traces = byId("traces", HTMLElement);
+    this.log = byId("log", HTMLElement);
+    this.logRows = byId("log-rows", HTMLElement);
+    this.logNote = byId("log-note", HTMLElement);
+    this.logText = byId("log-text", HTMLInputElement);
+    this.kinds = kinds;
+    /** @type {string | null} Null: always the latest one. */
+    this.selected = null;
+    /** @type {string | null} */
+    this.latest = null;
+    /** @type {ViewState | null} */
+    this.state = null;
+    /** @type {unknown[]} What the parts were last drawn from. */
+    this.drawnFrom = [];
+    this.addFilter(kindsChosen);
+  }
+
+  /** @param {(kinds: Kind[]) => void} chosen */
+  addFilter(chosen) {
+    const boxes = KINDS.map(({ kind, title }) => {
+      const box = element("input", { type: "checkbox", value: kind });
+      box.checked = this.kinds.includes(kind);
+      box.addEventListener("change", () => {
+        this.kinds = KINDS.map((each) => each.kind).filter((each) => (each === kind ? box.checked : this.kinds.includes(each)));
+        chosen(this.kinds);
+        this.redraw();
+      });
+      return element("label", { class: "chip" }, box, element("span", {}, title));
+    });
+    byId("log-kinds", HTMLFieldSetElement).append(...boxes);
+    this.logText.addEventListener("input", () => this.redraw());
+  }
+
+  redraw() {
+    this.drawnFrom = [];
+    if (this.state) this.draw(this.state);
+  }
+
+  /** @param {ViewState} state */
+  draw(state) {
+    this.state = state;
+    if (this.root.hidden) return;
+    const [turns, offset, selected, stats, ready, log] = this.drawnFrom;
+    const offsetMs = state.stats?.offsetMs ?? null;
+    if (turns !== state.turns || offset !== offsetMs || selected !== this.selected) this.drawTurns(state, offsetMs);
+    if (stats !== state.stats || ready !== state.ready) this.drawFigures(state);
+    if (log !== state.log) this.drawLog(state);
+    this.drawnFrom = [state.turns, offsetMs, this.selected, state.stats, state.ready, state.log];
+  }
+
+  /**
+   * @param {ViewState} state
+   * @param {number | null} offsetMs
+   */
+  drawTurns({ turns }, offsetMs) {
+    const measured = turns.flatMap((turn) => voiceToVoiceMs(turn) ?? []);
+    const stops = turns.flatMap((turn) => bargeInStopMs(turn) ?? []);
+    write(this.median, milliseconds(median(measured)));
+    const stopped = stops.length ? ` Barge-in stop: median ${milliseconds(median(stops))}, n = ${stops.length}.` : "";
+    write(this.medianNote, measured.length ? `median, n = ${measured.length}.${stopped}` : "From the end of your speech to the first sound of the answer.");
+    const timed = turns.flatMap((turn) => {
+      const fall = turnWaterfall(turn, offsetMs);
+      return fall ? [{ turn, ...fall }] : [];
+    });
+    const shown = timed.slice(-SHOWN_TURNS);
+    this.latest = shown.at(-1)?.turn.key ?? null;
+    const chosen = shown.find(({ turn }) => turn.key === this.selected) ?? shown.at(-1);
+    const longestMs = Math.max(1, ...shown.map(({ drawn }) => Math.max(drawn.totalMs ?? 0, ...drawn.bars.map((bar) => bar.critical.endMs))));
+    this.drawTurnList(shown, chosen?.turn ?? null, longestMs);
+    if (!chosen) {
+      this.waterfall.replaceChildren(element("p", { class: "note" }, "The waterfall of a turn appears here as it happens."));
+      return;
+    }
+    const { turn, drawn, witnessed } = chosen;
+    const from = witnessed ? "from the end of speech" : turn.typed ? "from the commit" : "from the end of speech as the server dates it";
+    this.waterfall.replaceChildren(table(drawn, `Turn ${turn.turnId}, ms ${from}`, witnessed ? "voice-to-voice" : "turnaround"));
+  }
+
+  /**
+   * Buttons stay as long as their turn is shown, so that they can be pressed and keep the focus.
+   *
+   * @param {{turn: Turn, drawn: import("./waterfall.js").Waterfall, witnessed: boolean}[]} shown
+   * @param {Turn | null} chosen
+   * @param {number} longestMs
+   */
+  drawTurnList(shown, chosen, longestMs) {
+    const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (this.turnList.querySelectorAll("button"));
+    const byKey = new Map([...buttons].map((button) => [button.dataset.key ?? "", button]));
+    for (const { turn, drawn, witnessed } of shown) {
+      const button = byKey.get(turn.key) ?? this.addTurn(turn.key);
+      byKey.delete(turn.key);
+      const totalMs = drawn.totalMs === null ? null : Math.round(drawn.totalMs);
+      mark(button, "aria-pressed", String(turn === chosen));
+      button.replaceChildren(
+        element("span", {}, element("span", { class: "visually-hidden" }, "Turn "), String(turn.turnId)),
+        line(drawn, longestMs),
+        element(
+          "span",
+          { class: "number" },
+          milliseconds(totalMs),
+          element("span", { class: "visually-hidden" }, witnessed ? "" : " by the server's figures"),
+        ),
+      );
+    }
+    for (const gone of byKey.values()) gone.parentElement?.remove();
+  }
+
+  /** @param {string} key */
+  addTurn(key) {
+    const button = element("button", { type: "button", "data-key": key });
+    button.addEventListener("click", () => {
+      this.selected = key === this.latest ? null : key;
+      this.redraw();
+    });
+    this.turnList.append(element("li", {}, button));
+    return button;
+  }
+
+  /** @param {ViewState} state */
+  drawFigures({ stats, ready, history }) {
+    const engines = ready?.engines;
+    /** @type {[string, string][]} */
+    const rows = [
+      ["Route in use", [stats?.route, stats?.thread].filter(Boolean).join(", ") || "–"],
+      ["Format up", audioFormat(stats?.input ?? ready?.input)],
+      ["Format down", audioFormat(stats?.output ?? ready?.output)],
+      ["Engines", engines ? [engines.vad, engines.stt, engines.llm, engines.tts].map((each) => each.name).join(" · ") : "–"],
+      ["Round trip", milliseconds(stats?.rttMs)],
+      ["Audio unacknowledged", milliseconds(stats?.uplinkMs)],
+      ["Audio not sent yet", milliseconds(stats?.queuedMs)],
+      ["Socket buffer", bytes(stats?.bufferedAmount)],
+      ["Audio shed", milliseconds(stats?.shedMs)],
+      ["Answer buffered", milliseconds(stats?.downBufferedMs)],
+      ["Lead", milliseconds(stats?.leadMs)],
+      ["Output latency", milliseconds(stats?.outputLatencyMs)],
+      ["Underruns", count(stats?.underruns)],
+      ["Audio sent", bytes(stats?.sentBytes)],
+    ];
+    if (this.figures.childElementCount !== rows.length) {
+      this.figures.replaceChildren(...rows.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))));
+    }
+    rows.forEach(([, value], at) => write(/** @type {Element} */ (this.figures.children[at].lastElementChild), value));
+    this.traces.replaceChildren(
+      traced("Audio up, unacknowledged", history.map((each) => each.uplinkMs)),
+      traced("Answer buffered", history.map((each) => each.downBufferedMs)),
+    );
+  }
+
+  /** @param {ViewState} state */
+  drawLog({ log }) {
+    const found = filtered(log, { kinds: this.kinds, text: this.logText.value });
+    const shown = found.slice(-SHOWN_ENTRIES);
+    const following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
+    const first = shown[0]?.id ?? 0;
+    const rows = /** @type {HTMLCollectionOf<HTMLTableRowElement>} */ (this.logRows.children);
+    const keep = this.drawnFrom.length > 0;
+    if (!keep) this.logRows.replaceChildren();
+    while (rows.length && Number(rows[0].dataset.id) < first) rows[0].remove();
+    const last = rows.length ? Number(rows[rows.length - 1].dataset.id) : 0;
+    this.logRows.append(...shown.filter((entry) => entry.id > last).map(row));
+    const forgotten = log.length >= MOST_ENTRIES ? `; older than the last ${MOST_ENTRIES} are forgotten` : "";
+    write(this.logNote, `${found.length} of ${log.length} events${forgotten}.`);
+    if (following) this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** @param {boolean} open */
+  show(open) {
+    this.root.hidden = !open;
+    mark(document.body, "data-panel", open ? "open" : "closed");
+    this.redraw();
+  }
+}
+
+/** @param {import("./log.js").Entry} entry */
+function row({ id, atMs, kind, name, turnId, text }) {
+  return element(
+    "tr",
+    { "data-id": String(id), "data-kind": kind },
+    element("td", { class: "number" }, stopwatch(atMs)),
+    element("td", { class: "number" }, turnId === null ? "" : String(turnId)),
+    element("td", {}, element("strong", {}, name), " ", element("span", {}, text)),
+  );
+}
+
+/**
+ * @param {string} title
+ * @param {readonly (number | null | undefined)[]} values
+ */
+function traced(title, values) {
+  return element("figure", {}, element("figcaption", {}, `${title}, last 30 s`), trace(values, TRACE_LENGTH));
+}

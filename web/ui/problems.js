@@ -1,0 +1,92 @@
+// What went wrong, as a person is told: what happened, and what to do.
+
+/**
+ * @typedef {Object} Problem
+ * @property {string} code Stable, to branch on.
+ * @property {string} title What happened.
+ * @property {string} advice What to do.
+ * @property {boolean} fatal The session is over.
+ */
+
+const AGAIN = "Start again; if it happens every time, tell whoever runs this server.";
+const OWN_FAULT = "This page and the server do not understand each other. Reload the page to get the latest version.";
+const ONCE_MORE = "Say it once more.";
+
+/** @type {Record<string, [title: string, advice: string]>} By the protocol's code; tests find one that is missing. */
+const SENTENCES = {
+  malformed_json: ["The server could not read a message", OWN_FAULT],
+  unknown_type: ["The server does not know a message", OWN_FAULT],
+  invalid_field: ["The server did not accept a setting", "Check the language and the voice in the settings."],
+  malformed_frame: ["The server could not read some audio", OWN_FAULT],
+  message_too_large: ["That message was too long", "Send a shorter text."],
+  not_started: ["The session was not opened properly", OWN_FAULT],
+  already_started: ["The session was opened twice", OWN_FAULT],
+  unsupported_version: ["This page and the server are of different versions", "Reload the page to get the latest version."],
+  unsupported_format: [
+    "The server cannot use this browser's audio",
+    "Choose another audio route under Details, or use a current Chrome, Edge, Firefox or Safari.",
+  ],
+  wrong_codec: ["Audio arrived in a form that was not agreed", OWN_FAULT],
+  bad_sequence: ["Some audio arrived out of order", ONCE_MORE],
+  too_far_ahead: ["Audio was sent too fast and some of it was dropped", ONCE_MORE],
+  too_many_frames: ["Audio was sent in too many pieces and some of it was dropped", ONCE_MORE],
+  corrupt_audio: ["Some of what you said arrived damaged", ONCE_MORE],
+  overloaded: ["The server is too busy to follow you, and missed some of what you said", "Wait a moment and say it once more."],
+  unauthorized: ["You are not allowed to use this server", "Open the page from the link you were given; it may have expired."],
+  vad_failed: ["The server could not tell when you speak", "Type instead, or start again."],
+  stt_failed: ["What you said could not be understood", "Say it once more, or type it."],
+  llm_failed: ["No answer could be found in time", "Ask once more."],
+  tts_failed: ["The answer could not be spoken", "Read it here, and ask on."],
+  server_full: ["All lines are busy", "Try again in a minute."],
+  too_many_sessions: ["This network has all the sessions it may have", "Close another one, then start again."],
+  session_expired: ["The session has lasted as long as one may", "Start again to go on."],
+  idle_timeout: ["The session ended because nothing was heard for a while", "Press the button to talk again."],
+  going_away: ["The server is shutting down", "Try again in a minute."],
+  internal: ["Something went wrong on the server", AGAIN],
+};
+
+/**
+ * An error of the server. The code chooses the sentences; of a code that this page does not know yet, the server's own
+ * message says what happened.
+ *
+ * @param {{code: string, message: string, fatal?: boolean}} error
+ * @returns {Problem}
+ */
+export function serverProblem({ code, message, fatal = false }) {
+  const [title, advice] = Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : [headline(message), AGAIN];
+  return { code, title, advice, fatal };
+}
+
+/**
+ * What the client reports or rejects with: its own sentences, except for the server's codes.
+ *
+ * @param {unknown} reason
+ * @returns {Problem}
+ */
+export function clientProblem(reason) {
+  if (isProblem(reason)) {
+    const { code, title, advice, fatal = false } = reason;
+    return Object.hasOwn(SENTENCES, code) ? serverProblem({ code, message: title, fatal }) : { code, title, advice, fatal };
+  }
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return { code: "unexpected", title: "Something went wrong in this page", advice: `Reload it. (${message})`, fatal: true };
+}
+
+/** Without a microphone one can still type.  @param {Problem} problem */
+export function canTypeInstead({ code, fatal }) {
+  return fatal && (code.startsWith("microphone_") || code === "insecure_context");
+}
+
+/**
+ * @param {unknown} reason
+ * @returns {reason is Problem}
+ */
+function isProblem(reason) {
+  return typeof reason === "object" && reason !== null && "code" in reason && "title" in reason && "advice" in reason;
+}
+
+/** @param {string} message */
+function headline(message) {
+  const text = message.trim().replace(/\.$/, "") || "Something went wrong on the server";
+  return text[0].toUpperCase() + text.slice(1);
+}

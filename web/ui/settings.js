@@ -1,0 +1,63 @@
+// The settings: microphone, language, voice, how one talks.
+
+import { byId, element } from "./element.js";
+import { locales, voices } from "./languages.js";
+
+/** @typedef {import("./preferences.js").Preferences} Preferences */
+
+export class Settings {
+  /** @param {{change: (changed: Partial<Preferences>) => void, microphones: () => Promise<{deviceId: string, label: string}[]>}} options */
+  constructor({ change, microphones }) {
+    this.change = change;
+    this.microphones = microphones;
+    this.dialog = byId("settings", HTMLDialogElement);
+    this.microphone = byId("microphone", HTMLSelectElement);
+    this.microphoneNote = byId("microphone-note", HTMLElement);
+    this.locale = byId("locale", HTMLSelectElement);
+    this.voice = byId("voice", HTMLInputElement);
+    this.voiceList = byId("voices", HTMLDataListElement);
+    this.clientVad = byId("client-vad", HTMLInputElement);
+    this.modes = /** @type {NodeListOf<HTMLInputElement>} */ (this.dialog.querySelectorAll("input[name=mode]"));
+    this.microphone.addEventListener("change", () => change({ deviceId: this.microphone.value }));
+    this.locale.addEventListener("change", () => change({ locale: this.locale.value }));
+    this.voice.addEventListener("change", () => change({ voice: this.voice.value.trim() || null }));
+    this.clientVad.addEventListener("change", () => change({ clientVad: this.clientVad.checked }));
+    for (const mode of this.modes) {
+      mode.addEventListener("change", () => change({ handsFree: mode.value === "hands-free" }));
+    }
+    this.dialog.addEventListener("click", (event) => {
+      if (event.target === this.dialog) this.dialog.close();
+    });
+  }
+
+  /**
+   * @param {Preferences} preferences
+   * @param {import("../voicewire/types.js").Engines | null} engines
+   */
+  open(preferences, engines) {
+    this.locale.replaceChildren(
+      ...locales(preferences.locale, navigator.languages).map(({ locale, name }) => element("option", { value: locale }, name)),
+    );
+    this.locale.value = preferences.locale;
+    this.voice.value = preferences.voice ?? "";
+    this.voiceList.replaceChildren(...voices(engines).map((voice) => element("option", { value: voice })));
+    this.clientVad.checked = preferences.clientVad;
+    for (const mode of this.modes) mode.checked = (mode.value === "hands-free") === preferences.handsFree;
+    void this.listMicrophones(preferences.deviceId);
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  /** @param {string} chosen */
+  async listMicrophones(chosen) {
+    const found = await this.microphones().catch(() => []);
+    const known = found.filter(({ deviceId }) => deviceId && deviceId !== "default");
+    const options = known.map(({ deviceId, label }, at) => element("option", { value: deviceId }, label || `Microphone ${at + 1}`));
+    this.microphone.replaceChildren(element("option", { value: "" }, "The device's own choice"), ...options);
+    this.microphone.value = known.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
+    this.microphoneNote.textContent = known.some(({ label }) => label)
+      ? ""
+      : found.length
+        ? "Their names appear once you have allowed the microphone."
+        : "No microphone is known yet. One that you plug in appears here.";
+  }
+}

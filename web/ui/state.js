@@ -1,0 +1,348 @@
+// All that the page shows, as a pure reducer: `reduce(state, event) -> state`. Drawing modules only draw it.
+
+import { logged, messageEntry } from "./log.js";
+import { serverProblem } from "./problems.js";
+import { marked, newTurn, reduceTurn } from "./turns.js";
+
+/** @typedef {import("../voicewire/types.js").Down} Down */
+/** @typedef {import("./problems.js").Problem} Problem */
+/** @typedef {import("./turns.js").Turn} Turn */
+
+/** @typedef {"idle" | "connecting" | "listening" | "hearing" | "thinking" | "speaking" | "reconnecting" | "closed"} ClientState */
+
+/**
+ * What the user is told of the session: the client's state, and what the user chose.
+ *
+ * @typedef {ClientState | "muted" | "waiting" | "typing"} Presence `waiting`: for the push-to-talk button;
+ *   `typing`: without a microphone.
+ */
+
+/**
+ * About four a second, as the client reports them.
+ *
+ * @typedef {Object} Stats
+ * @property {string | null} [route]
+ * @property {string | null} [thread] Where audio is encoded: `worker` or `main`.
+ * @property {import("../voicewire/types.js").AudioFormat | string | null} [input]
+ * @property {import("../voicewire/types.js").AudioFormat | string | null} [output]
+ * @property {number | null} [rttMs]
+ * @property {number | null} [offsetMs] The server's clock minus ours.
+ * @property {number | null} [uplinkMs] Sent and not yet acknowledged.
+ * @property {number | null} [queuedMs] Not sent yet.
+ * @property {number | null} [bufferedAmount] In bytes, of the socket.
+ * @property {number | null} [shedMs]
+ * @property {boolean} [slowNetwork]
+ * @property {number | null} [sentBytes]
+ * @property {number | null} [sentFrames]
+ * @property {number | null} [downBufferedMs]
+ * @property {number | null} [underruns]
+ * @property {number | null} [leadMs]
+ * @property {number | null} [outputLatencyMs]
+ */
+
+/**
+ * @typedef {Object} ViewState
+ * @property {ClientState} client
+ * @property {boolean} microphone False: typing only.
+ * @property {boolean} muted
+ * @property {boolean} handsFree
+ * @property {boolean} talking The push-to-talk button is held.
+ * @property {{attempt: number, delayMs: number} | null} retry While reconnecting.
+ * @property {number} connection Counts the sessions opened.
+ * @property {import("../voicewire/types.js").SessionReady | null} ready
+ * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
+ * @property {readonly string[]} typed Sent, and not yet in a turn.
+ * @property {readonly Problem[]} problems One of each code, bounded.
+ * @property {Stats | null} stats
+ * @property {readonly Stats[]} history The last half minute of stats.
+ * @property {readonly import("./log.js").Entry[]} log
+ * @property {readonly {id: number, text: string}[]} announcements For a screen reader; bounded.
+ */
+
+/**
+ * @typedef {{type: "client_state", state: ClientState, atMs: number}
+ *   | {type: "message", message: Down, atMs: number}
+ *   | {type: "mark", turnId: number, mark: string, tMs: number, atMs: number}
+ *   | {type: "sent", message: import("../voicewire/types.js").Up, atMs: number}
+ *   | {type: "playback", turnId: number, playing: boolean, playedMs: number, clockMs: number, atMs: number}
+ *   | {type: "reconnecting", attempt: number, delayMs: number, atMs: number}
+ *   | {type: "microphone", microphone: boolean}
+ *   | {type: "stats", stats: Stats}
+ *   | {type: "problem", problem: Problem, atMs: number}
+ *   | {type: "problem_dismissed", code: string}
+ *   | {type: "muted", muted: boolean}
+ *   | {type: "hands_free", handsFree: boolean}
+ *   | {type: "talking", talking: boolean}
+ *   | {type: "text_sent", text: string}} ViewEvent
+ */
+
+export const MOST_TURNS = 100;
+const MOST_PROBLEMS = 3;
+const MOST_ANNOUNCEMENTS = 8;
+const MOST_HISTORY = 120;
+
+/**
+ * @param {{handsFree?: boolean}} [preferences]
+ * @returns {ViewState}
+ */
+export function initial({ handsFree = true } = {}) {
+  return {
+    client: "idle",
+    microphone: true,
+    muted: false,
+    handsFree,
+    talking: false,
+    retry: null,
+    connection: 0,
+    ready: null,
+    turns: [],
+    typed: [],
+    problems: [],
+    stats: null,
+    history: [],
+    log: [],
+    announcements: [],
+  };
+}
+
+/**
+ * @param {ViewState} state
+ * @param {ViewEvent} event
+ * @returns {ViewState}
+ */
+export function reduce(state, event) {
+  switch (event.type) {
+    case "client_state":
+      return clientState(state, event.state, event.atMs);
+    case "message":
+      return received({ ...state, log: logged(state.log, messageEntry(event.message, event.atMs)) }, event.message);
+    case "mark":
+      return noted(state, event);
+    case "sent":
+      return { ...state, log: logged(state.log, messageEntry(event.message, event.atMs)) };
+    case "playback":
+      return played({ ...state, log: logged(state.log, playbackEntry(event)) }, event);
+    case "reconnecting": {
+      const { attempt, delayMs, atMs } = event;
+      const text = `attempt ${attempt}, in ${Math.round(delayMs)} ms`;
+      const entry = { atMs, kind: /** @type {const} */ ("session"), name: "reconnecting", turnId: null, text };
+      return { ...state, retry: { attempt, delayMs }, log: logged(state.log, entry) };
+    }
+    case "microphone":
+      return { ...state, microphone: event.microphone };
+    case "stats":
+      return measured(state, event.stats);
+    case "problem": {
+      const { code, title, advice } = event.problem;
+      const entry = { atMs: event.atMs, kind: /** @type {const} */ ("problem"), name: code, turnId: null, text: `${title} ${advice}` };
+      return withProblem({ ...state, log: logged(state.log, entry) }, event.problem);
+    }
+    case "problem_dismissed":
+      return { ...state, problems: state.problems.filter((problem) => problem.code !== event.code) };
+    case "muted":
+      return event.muted === state.muted
+        ? state
+        : announced({ ...state, muted: event.muted }, event.muted ? "Muted." : "Microphone on.");
+    case "hands_free":
+      return { ...state, handsFree: event.handsFree, talking: false };
+    case "talking":
+      return { ...state, talking: event.talking };
+    case "text_sent":
+      return { ...state, typed: [...state.typed, event.text] };
+  }
+}
+
+/** @param {Pick<ViewState, "client">} state @returns {boolean} */
+export function isOpen({ client }) {
+  return client !== "idle" && client !== "connecting" && client !== "closed";
+}
+
+/**
+ * @param {ViewState} state
+ * @returns {Presence}
+ */
+export function presence({ client, microphone, muted, handsFree, talking }) {
+  const open = isOpen({ client });
+  if (open && talking && client !== "reconnecting") return "hearing";
+  if (client !== "listening" && client !== "hearing") return client;
+  if (!microphone) return "typing";
+  if (handsFree) return muted ? "muted" : client;
+  return "waiting";
+}
+
+/** There is a reply that can be stopped.  @param {ViewState} state */
+export function isInterruptible({ client }) {
+  return client === "thinking" || client === "speaking";
+}
+
+/**
+ * What is said of a change of state: only where it changes what the user can do. A state that comes with each turn is
+ * heard anyway, and a session that did not begin has a problem to tell.
+ *
+ * @param {ViewState} before
+ * @param {ClientState} client
+ */
+function announcement(before, client) {
+  if (client === "connecting") return "Connecting.";
+  if (client === "reconnecting") return "Reconnecting.";
+  if (client === "closed") return isOpen(before) ? "The session is over." : "";
+  if (before.client === "reconnecting") return "Connected again.";
+  if (before.client !== "connecting") return "";
+  return before.handsFree && before.microphone ? "Connected. Speak now." : "Connected.";
+}
+
+/**
+ * @param {ViewState} state
+ * @param {ClientState} client
+ * @param {number} atMs
+ * @returns {ViewState}
+ */
+function clientState(state, client, atMs) {
+  if (client === state.client) return state;
+  const entry = { atMs, kind: /** @type {const} */ ("session"), name: "state", turnId: null, text: client };
+  const next = { ...state, client, log: logged(state.log, entry) };
+  if (client === "reconnecting" || client === "closed") {
+    next.turns = state.turns.map((turn) => (turn.outcome === null ? { ...turn, outcome: "lost" } : turn));
+    next.talking = false;
+  }
+  if (client === "closed") next.muted = false;
+  const text = announcement(state, client);
+  return text ? announced(next, text) : next;
+}
+
+/**
+ * @param {ViewState} state
+ * @param {Down} message
+ * @returns {ViewState}
+ */
+function received(state, message) {
+  switch (message.type) {
+    case "session_ready":
+      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems: [], retry: null };
+    case "error":
+      return withProblem(state, serverProblem(message));
+    case "going_away": {
+      const problem = {
+        code: "going_away",
+        title: "The server is about to restart.",
+        advice: "Go on talking: the page connects again by itself.",
+        fatal: false,
+      };
+      return withProblem(state, problem);
+    }
+    case "audio_ack":
+    case "clock":
+      return state;
+    default:
+      return turnReceived(state, message);
+  }
+}
+
+/**
+ * @param {ViewState} state
+ * @param {Extract<Down, {turn_id: number}>} message
+ * @returns {ViewState}
+ */
+function turnReceived(state, message) {
+  const next = withTurn(state, message.turn_id, (turn) => {
+    const reduced = reduceTurn(turn, message);
+    const typed = message.type === "transcript_final" && state.typed[0] === message.text;
+    return typed ? { ...reduced, typed } : reduced;
+  });
+  const turn = turnOf(next, message.turn_id);
+  switch (message.type) {
+    case "transcript_final":
+      if (turn?.typed) return { ...next, typed: state.typed.slice(1) };
+      return message.text ? announced(next, `You said: ${message.text}`) : next;
+    case "turn_end": {
+      const settled = message.outcome === "completed" ? { ...next, problems: next.problems.filter((each) => each.fatal) } : next;
+      if (message.outcome !== "completed" || !turn?.reply) return settled;
+      return announced(settled, `Answer: ${turn.reply}`);
+    }
+    case "reply_cancelled":
+      return message.heard_text ? announced(next, `Answer, cut short: ${message.heard_text}`) : next;
+    default:
+      return next;
+  }
+}
+
+/**
+ * @param {ViewState} state
+ * @param {{turnId: number, mark: string, tMs: number, atMs: number}} event
+ * @returns {ViewState}
+ */
+function noted(state, { turnId, mark, tMs, atMs }) {
+  const entry = { atMs, kind: /** @type {const} */ ("timing"), name: "mark", turnId, text: `${mark} (client)` };
+  const next = { ...state, log: logged(state.log, entry) };
+  return withTurn(next, turnId, (turn) => marked(turn, /** @type {import("../voicewire/types.js").Mark} */ (mark), tMs));
+}
+
+/**
+ * The first report of a reply tells when its first sample was played, sound or silence.
+ *
+ * @param {ViewState} state
+ * @param {{turnId: number, playing: boolean, playedMs: number, clockMs: number}} event
+ */
+function played(state, { turnId, playing, playedMs, clockMs }) {
+  if (!playing || playedMs <= 0) return state;
+  return withTurn(state, turnId, (turn) => (turn.replyPlayMs === null ? { ...turn, replyPlayMs: clockMs - playedMs } : turn));
+}
+
+/** @param {{turnId: number, playing: boolean, playedMs: number, atMs: number}} event */
+function playbackEntry({ turnId, playing, playedMs, atMs }) {
+  const text = `${playing ? "playing" : "stopped"}, ${Math.round(playedMs)} ms played`;
+  return { atMs, kind: /** @type {const} */ ("audio"), name: "playback", turnId, text };
+}
+
+/**
+ * @param {ViewState} state
+ * @param {Stats} stats
+ * @returns {ViewState}
+ */
+function measured(state, stats) {
+  const next = { ...state, stats, history: [...state.history.slice(-(MOST_HISTORY - 1)), stats] };
+  if (Boolean(stats.slowNetwork) === Boolean(state.stats?.slowNetwork)) return next;
+  return announced(next, stats.slowNetwork ? "Slow network: some of what you say may be lost." : "The network has recovered.");
+}
+
+/**
+ * @param {ViewState} state
+ * @param {Problem} problem
+ * @returns {ViewState}
+ */
+function withProblem(state, problem) {
+  const others = state.problems.filter((each) => each.code !== problem.code);
+  return { ...state, problems: [...others, problem].slice(-MOST_PROBLEMS) };
+}
+
+/**
+ * @param {ViewState} state
+ * @param {number} turnId
+ * @param {(turn: Turn) => Turn} change
+ * @returns {ViewState}
+ */
+function withTurn(state, turnId, change) {
+  const before = turnOf(state, turnId);
+  if (!before) return { ...state, turns: [...state.turns, change(newTurn(state.connection, turnId))].slice(-MOST_TURNS) };
+  const after = change(before);
+  return after === before ? state : { ...state, turns: state.turns.map((turn) => (turn === before ? after : turn)) };
+}
+
+/**
+ * @param {ViewState} state
+ * @param {number} turnId
+ */
+function turnOf(state, turnId) {
+  const { key } = newTurn(state.connection, turnId);
+  return state.turns.find((turn) => turn.key === key);
+}
+
+/**
+ * @param {ViewState} state
+ * @param {string} text
+ * @returns {ViewState}
+ */
+function announced(state, text) {
+  const id = (state.announcements.at(-1)?.id ?? 0) + 1;
+  return { ...state, announcements: [...state.announcements, { id, text }].slice(-MOST_ANNOUNCEMENTS) };
+}
