@@ -1,4 +1,4 @@
-"""A browser, the page's files over HTTP, and a voice server: what the tests of the client stand on."""
+"""A browser, the page's files over HTTP, and voice servers: what the tests of the client stand on."""
 
 import functools
 import http.server
@@ -14,21 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from voicewire import SUBPROTOCOL
+from voicewire.formats import AudioFormat, Codec
+from voicewire.frames import AudioFrame, FrameKind
+from voicewire.messages import EngineInfo, Engines, Message, SessionReady, SessionStart, decode_up, encode
 
 ROOT = Path(__file__).parents[2]
+PAGES = "/tests/browser/pages"
 CHROMIUM = shutil.which("chromium")
-
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _needs_chromium() -> None:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium: install the package chromium")
+RAW = {"autoGainControl": False, "noiseSuppression": False, "echoCancellation": False}
+"""What a fixture needs to reach the recogniser as it was recorded."""
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The checkout's `web/` and `tests/browser/pages/`, with the security headers that a server of the page sends."""
+    """The checkout, with the security headers that a server of the page sends."""
 
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript"}  # noqa: RUF012
 
@@ -74,92 +77,194 @@ def running(arguments: list[str]) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def voice_url() -> Iterator[str]:
     """A voice server with the embedded engines."""
-    with running(["-m", "voicecli", "serve", "--port", "0", "--json"]) as ready:
+    with running(["-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*"]) as ready:
         yield ready["url"]
+
+
+class Caller:
+    """The client, as a scripted server sees it."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.connection = connection
+        self.frames: list[AudioFrame] = []
+        self.messages: list[Message] = []
+
+    def send(self, *what: Message | AudioFrame) -> None:
+        for item in what:
+            self.connection.send(item.serialize() if isinstance(item, AudioFrame) else encode(item))
+
+    def receive(self, timeout_s: float = 10) -> Message | AudioFrame:
+        """The next thing it sends; kept in `frames` or `messages`. Raises TimeoutError, ConnectionClosed."""
+        data = self.connection.recv(timeout_s)
+        if isinstance(data, bytes):
+            self.frames.append(AudioFrame.parse(data))
+            return self.frames[-1]
+        self.messages.append(decode_up(data))
+        return self.messages[-1]
+
+    def open(self, *, output: AudioFormat, token: str = "resume") -> SessionStart:
+        """Take `session_start` and answer it."""
+        start = self.receive()
+        assert isinstance(start, SessionStart)
+        engine = EngineInfo(name="none")
+        self.send(
+            SessionReady(
+                session_id="scripted",
+                resume_token=token,
+                input=start.input[0],
+                output=output,
+                engines=Engines(vad=engine, stt=engine, llm=engine, tts=engine),
+                lead_ms=500,
+            )
+        )
+        return start
+
+
+PCM = AudioFormat(codec=Codec.PCM_S16LE, rate=48_000)
+
+
+def speech(turn_id: int, *, sequence: int, ms: int, start_ms: int = 0) -> list[AudioFrame]:
+    """A reply's frames of 20 ms each, as PCM: a steady half of full scale."""
+    samples = 960
+    return [
+        AudioFrame(
+            kind=FrameKind.TTS_AUDIO_CHUNK,
+            codec=Codec.PCM_S16LE,
+            turn_id=turn_id,
+            sequence=sequence + at,
+            pts=(start_ms // 20 + at) * samples,
+            payload=b"\x00\x40" * samples,
+        )
+        for at in range(ms // 20)
+    ]
+
+
+Script = Callable[[Caller], None]
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[Script], str]]:
+    """A server whose every connection is this script: `scripted(script)` gives its address.
+
+    A script that fails makes the test fail; that the client goes away is no failure.
+    """
+    servers, threads, failures = [], [], []
+
+    def start(script: Script) -> str:
+        def converse(connection: ServerConnection) -> None:
+            try:
+                script(Caller(connection))
+            except ConnectionClosed:
+                pass
+            except Exception as error:
+                failures.append(error)
+
+        server = serve(converse, "127.0.0.1", 0, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None)
+        thread = threading.Thread(target=server.serve_forever, name="scripted")
+        thread.start()
+        servers.append(server)
+        threads.append(thread)
+        return f"ws://127.0.0.1:{server.socket.getsockname()[1]}/voice"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+    for thread in threads:
+        thread.join()
+    assert failures == []
 
 
 @pytest.fixture(scope="session")
 def play() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium: install the package chromium")
     with playwright.sync_playwright() as play:
         yield play
 
 
-Launch = Callable[..., Any]
+class Page:
+    """The page of tests/browser/pages with a client in it, and a few words of its own."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def start(self) -> Any:
+        """Click, and wait for the session or the problem."""
+        self.page.click("#start")
+        return self.until("window.started")
+
+    def until(self, condition: str, timeout_ms: int = 15_000) -> Any:
+        """Wait until an expression is true, and return it. (The page's policy forbids Playwright's own wait.)"""
+        return self.page.evaluate(f"until(() => {condition}, {json.dumps(condition)}, {timeout_ms})")
+
+    def until_event(self, condition: str, timeout_ms: int = 15_000) -> Any:
+        """Wait for an event such as `type === 'state' && detail.state === 'speaking'`; its detail."""
+        return self.until(f"events.find(({{type, detail}}) => {condition})?.detail", timeout_ms)
+
+    def until_state(self, state: str) -> None:
+        """The state now, not some time before."""
+        self.until(f"client.state === {state!r}")
+
+    def until_message(self, kind: str) -> Any:
+        return self.until_event(f"type === 'message' && detail.type === {kind!r}")
+
+    def run(self, script: str) -> Any:
+        return self.page.evaluate(script)
+
+    def after_ms(self, ms: float) -> None:
+        self.page.wait_for_timeout(ms)
+
+    def events(self, kind: str) -> list[Any]:
+        found = self.run(f"events.filter(({{type}}) => type === {kind!r}).map(({{detail}}) => detail)")
+        assert isinstance(found, list)
+        return found
+
+    def messages(self, kind: str) -> list[Any]:
+        return [message for message in self.events("message") if message["type"] == kind]
+
+    def states(self) -> list[str]:
+        return [event["state"] for event in self.events("state")]
+
+    def marks(self) -> dict[str, float]:
+        return {event["mark"]: event["tMs"] for event in self.events("mark")}
+
+    def stats(self) -> Any:
+        return self.events("stats")[-1]
 
 
 @pytest.fixture
-def launch(play: Any) -> Iterator[Launch]:
-    """Start Chromium with a fixture as its microphone; it is spoken once from each getUserMedia on."""
+def open_page(play: Any, files_url: str) -> Iterator[Callable[..., Page]]:
+    """Chromium with a fixture as its microphone, spoken once from each getUserMedia on, and a page with a client.
+
+    `open_page(fixture, url=…, route=…)`: the options are VoiceClient's. `tap` listens to what is played.
+    """
     browsers = []
 
-    def launch(fixture: str | None = None, *arguments: str) -> Any:
+    def open_page(
+        fixture: str | None,
+        *arguments: str,
+        origin: str | None = None,
+        init: str = "",
+        tap: bool = False,
+        **options: Any,
+    ) -> Page:
         args = ["--no-sandbox", *arguments]
         if fixture is not None:
             wav = ROOT / "fixtures" / fixture / "audio.wav"
             args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={wav}%noloop"]
             args += ["--use-fake-ui-for-media-stream"]
-        browsers.append(play.chromium.launch(executable_path=CHROMIUM, args=args))
-        return browsers[-1]
-
-    yield launch
-    for browser in browsers:
-        browser.close()
-
-
-@pytest.fixture
-def open_client(launch: Launch, files_url: str) -> Callable[..., "ClientPage"]:
-    """A page with a started client: `open_client(fixture, url=…, route=…)`."""
-
-    def open_client(
-        fixture: str | None, *arguments: str, init: str = "", start: bool = True, **options: Any
-    ) -> ClientPage:
-        page = launch(fixture, *arguments).new_page()
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=args)
+        browsers.append(browser)
+        page = browser.new_page()
         if init:
             page.add_init_script(init)
-        page.goto(f"{files_url}/tests/browser/pages/client.html")
-        client = ClientPage(page)
-        page.evaluate("options => prepare(options)", options)
-        if start:
-            client.start()
-        return client
+        if tap:
+            page.add_init_script(path=ROOT / "tests/browser/pages/tap.js")
+        page.goto(f"{origin or files_url}{PAGES}/client.html")
+        page.evaluate("options => prepare(options)", {"constraints": RAW, **options})
+        return Page(page)
 
-    return open_client
-
-
-class ClientPage:
-    """The page of tests/browser/pages, with a few words of its own."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-
-    def start(self) -> dict[str, Any]:
-        """Click, and wait for the session or the problem."""
-        self.page.click("#start")
-        return self.until("window.started")
-
-    def wait(self, condition: str, timeout_ms: int = 15_000) -> None:
-        """Wait for an event with this in it: `type === 'state' && detail.state === 'speaking'`."""
-        self.until(f"events.some(({{type, detail}}) => {condition})", timeout_ms)
-
-    def until(self, condition: str, timeout_ms: int = 15_000) -> Any:
-        """Wait until an expression is true, and return it. (Playwright's own wait is forbidden by the page's policy.)"""
-        return self.page.evaluate(f"until(() => {condition}, {json.dumps(condition)}, {timeout_ms})")
-
-    def wait_message(self, kind: str, timeout_ms: int = 15_000) -> dict[str, Any]:
-        self.wait(f"type === 'message' && detail.type === {kind!r}", timeout_ms)
-        return self.messages(kind)[0]
-
-    def events(self, kind: str) -> list[Any]:
-        return self.page.evaluate("kind => events.filter(({type}) => type === kind).map(({detail}) => detail)", kind)
-
-    def messages(self, kind: str) -> list[Any]:
-        return [message for message in self.events("message") if message["type"] == kind]
-
-    def marks(self) -> dict[str, float]:
-        return {event["mark"]: event["tMs"] for event in self.events("mark")}
-
-    def stats(self) -> dict[str, Any]:
-        return self.events("stats")[-1]
-
-    def run(self, script: str, argument: Any = None) -> Any:
-        return self.page.evaluate(script, argument)
+    yield open_page
+    for browser in browsers:
+        browser.close()

@@ -2,6 +2,9 @@
 
 import { Problem } from "./problem.js";
 
+/** What a conversation over a loudspeaker needs. */
+const PROCESSED = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
 /** @typedef {{deviceId: string, label: string}} Device */
 
 /** @returns {Promise<Device[]>} without labels until the microphone was allowed once */
@@ -30,10 +33,15 @@ export class Microphone {
   #lost = false;
   #closed = false;
   #changed = () => this.#devicesChanged();
+  #constraints;
 
-  /** @param {MicrophoneListener} listener */
-  constructor(listener) {
+  /**
+   * @param {MicrophoneListener} listener
+   * @param {MediaTrackConstraints} [constraints] instead of our own
+   */
+  constructor(listener, constraints = {}) {
     this.#listener = listener;
+    this.#constraints = { ...PROCESSED, ...constraints };
     navigator.mediaDevices?.addEventListener("devicechange", this.#changed);
   }
 
@@ -49,7 +57,7 @@ export class Microphone {
    * @throws {Problem}
    */
   async open(deviceId) {
-    const stream = await request(deviceId);
+    const stream = await request(this.#constraints, deviceId);
     if (this.#closed) {
       stop(stream);
       return;
@@ -104,11 +112,13 @@ export class Microphone {
   }
 }
 
-/** @param {string} [deviceId] */
-async function request(deviceId) {
+/**
+ * @param {MediaTrackConstraints} audio
+ * @param {string} [deviceId]
+ */
+async function request(audio, deviceId) {
   const media = navigator.mediaDevices;
   if (!media?.getUserMedia) throw new Problem(isSecureContext ? "browser_unsupported" : "insecure_context", { fatal: true });
-  const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
   try {
     return await media.getUserMedia({ audio: deviceId ? { ...audio, deviceId: { exact: deviceId } } : audio });
   } catch (error) {

@@ -2,7 +2,7 @@
 
 /** Chromium makes it 120, its packets being 60 ms long. */
 const PIECE_MS = 100;
-const BITRATE = 24_000;
+const BITRATE = 32_000;
 
 /** @typedef {(bytes: Uint8Array<ArrayBuffer>, durationMs: number, ends: boolean) => void} OnPiece */
 

@@ -54,11 +54,10 @@ export class Sound {
    * @param {(level: {db: number, speech: boolean}) => void} onLevel
    */
   static async create(context, onLevel) {
-    await Promise.all(
-      ["capture", "playback"].map((name) =>
-        context.audioWorklet.addModule(new URL(`../audio/${name}-worklet.js`, import.meta.url)),
-      ),
+    const modules = ["capture", "playback"].map((name) =>
+      context.audioWorklet.addModule(new URL(`../audio/${name}-worklet.js`, import.meta.url)),
     );
+    await Promise.all([...modules, startedOrLate(context)]);
     return new Sound(context, onLevel);
   }
 
@@ -106,6 +105,11 @@ export class Sound {
     this.setMicrophone(null);
     if (this.#context.state !== "closed") await this.#context.close();
   }
+}
+
+/** A context that may not run never says so. @param {AudioContext} context */
+function startedOrLate(context) {
+  return Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, RESUMING_MS))]);
 }
 
 /** @param {AudioWorkletNode} node */

@@ -26,6 +26,8 @@ const LATENCY_MS = 1_000;
  * @property {boolean} [handsFree] false: push-to-talk
  * @property {boolean} [clientVad] send audio only while the client hears speech, and end turns by itself
  * @property {string} [deviceId] of the microphone
+ * @property {MediaTrackConstraints} [constraints] of the microphone; left out, with echo cancellation, noise suppression
+ *   and automatic gain control
  * @property {boolean} [microphone] false: typing only
  * @property {import("../voicewire/types.js").TurnDetection} [turnDetection]
  * @property {Record<string, string>} [metadata] the app's own notes, for the server's log
@@ -250,7 +252,7 @@ export class VoiceClient extends EventTarget {
 
   /** @param {AudioContext} context */
   async #prepare(context) {
-    const { deviceId, route = "auto", output = "auto", thread = "auto" } = this.#options;
+    const { constraints, deviceId, route = "auto", output = "auto", thread = "auto" } = this.#options;
     const sound = Sound.create(context, (level) => this.#tell("level", level));
     // Whatever of these comes later than the failure of another is closed by `#release`, or here.
     const link = LinkHost.open(thread).then((opened) => {
@@ -262,13 +264,14 @@ export class VoiceClient extends EventTarget {
       gone: () => this.#sound?.setMicrophone(null),
       problem: (problem) => this.#tell("problem", problem),
       devices: (devices) => this.#tell("devices", devices),
-    });
+    }, constraints);
     this.#microphone = microphone;
     microphone.setMuted(this.#muted);
     const parts = [
       sound.then((ready) => (this.#sound = ready)),
       link,
-      this.#options.microphone ? microphone.open(deviceId) : undefined,
+      // What the user says as soon as the microphone is allowed must find the graph running.
+      this.#options.microphone ? sound.then(() => microphone.open(deviceId)) : undefined,
       chooseRoute(route).then((chosen) => (this.#route = chosen)),
       playable(output).then((formats) => (this.#outputs = formats)),
     ];

@@ -9,7 +9,7 @@ export const WINDOW_MS = 2_000;
 export const QUEUE_MS = 1_000;
 /** Kept from before the gate opened, so that no first syllable is lost. */
 export const PREROLL_MS = 400;
-/** The network counts as slow until what is in flight is down to this. */
+/** The network counts as slow until what is in flight is less than this. */
 const RECOVERED_MS = 1_000;
 /** `bufferedAmount` below this holds nothing back: a socket drains it in milliseconds. */
 const MIN_BUFFERED_BYTES = 16_384;
@@ -160,7 +160,7 @@ export class Uplink {
       this.#flightMs -= durationMs;
       this.#flightBytes -= bytes;
     }
-    if (this.#flightMs + this.#queuedMs <= RECOVERED_MS) this.slowNetwork = false;
+    if (this.#flightMs + this.#queuedMs < RECOVERED_MS) this.slowNetwork = false;
   }
 
   /**

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from voicecli.waterfall import PARTS, Extent, waterfall
 
+from voicecli.waterfall import PARTS, Extent, waterfall
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import Mark
 
