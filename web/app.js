@@ -1,6 +1,5 @@
 // The page: puts the client, the state and what draws it together.
 
-import { VoiceClient, nowMs } from "./client/voice-client.js";
 import { Conversation } from "./ui/conversation.js";
 import { byId, mark } from "./ui/element.js";
 import { HoldToTalk, isFreeForTalking } from "./ui/hold-to-talk.js";
@@ -13,6 +12,7 @@ import { Settings } from "./ui/settings.js";
 import { Stage, mainButton } from "./ui/stage.js";
 import { initial, isInterruptible, isOpen, presence, reduce } from "./ui/state.js";
 import { takeToken } from "./ui/token.js";
+import { VoiceClient, nowMs } from "./voicewire.js";
 
 /** @typedef {import("./ui/preferences.js").Preferences} Preferences */
 /** @typedef {import("./ui/state.js").ViewEvent} ViewEvent */
@@ -23,7 +23,7 @@ let startedMs = performance.now();
 let drawing = false;
 
 const token = takeToken(location, history, sessionStorage);
-let client = newClient(true);
+const client = newClient();
 
 const stage = new Stage();
 const conversation = new Conversation();
@@ -64,36 +64,29 @@ function report(reason) {
 
 // --- what the client tells
 
-/** @param {boolean} microphone */
-function newClient(microphone) {
+function newClient() {
   const { locale, voice, route, handsFree, clientVad, deviceId } = preferences;
-  const options = { locale, voice, route, handsFree, clientVad, deviceId, microphone };
+  const options = { locale, voice, route, handsFree, clientVad, deviceId };
   const made = new VoiceClient(token ? { ...options, token } : options);
+  made.on("state", ({ state }) => dispatch({ type: "client_state", state, atMs: elapsedMs() }));
+  made.on("message", (message) => dispatch({ type: "message", message, atMs: elapsedMs() }));
+  made.on("sent", (message) => dispatch({ type: "sent", message, atMs: elapsedMs() }));
+  made.on("mark", ({ turnId, mark: name, tMs }) =>
+    dispatch({ type: "mark", turnId, mark: name, tMs, atMs: elapsedMs() }),
+  );
+  made.on("stats", (stats) => dispatch({ type: "stats", stats }));
+  made.on("problem", report);
+  made.on("level", ({ db }) => stage.drawLevel(db));
+  made.on("devices", () => void settings.listMicrophones(preferences.deviceId));
+  made.on("reconnecting", (retry) => dispatch({ type: "reconnecting", ...retry, atMs: elapsedMs() }));
   let playback = "";
-  /** @type {Record<string, (detail: any) => void>} */
-  const listeners = {
-    state: (detail) => dispatch({ type: "client_state", state: detail.state, atMs: elapsedMs() }),
-    message: (message) => dispatch({ type: "message", message, atMs: elapsedMs() }),
-    sent: (message) => dispatch({ type: "sent", message, atMs: elapsedMs() }),
-    mark: ({ turnId, mark: name, tMs }) => dispatch({ type: "mark", turnId, mark: name, tMs, atMs: elapsedMs() }),
-    stats: (stats) => dispatch({ type: "stats", stats }),
-    problem: report,
-    level: ({ db }) => stage.drawLevel(db),
-    devices: () => void settings.listMicrophones(preferences.deviceId),
-    reconnecting: ({ attempt, delayMs }) => dispatch({ type: "reconnecting", attempt, delayMs, atMs: elapsedMs() }),
+  made.on("playback", ({ turnId, playing, playedMs }) => {
     // About ten a second: only where playing begins or ends.
-    playback: ({ turnId, playing, playedMs }) => {
-      const edge = `${turnId} ${playing} ${playedMs > 0}`;
-      if (edge === playback) return;
-      playback = edge;
-      dispatch({ type: "playback", turnId, playing, playedMs, clockMs: nowMs(), atMs: elapsedMs() });
-    },
-  };
-  for (const [name, listen] of Object.entries(listeners)) {
-    made.addEventListener(name, (event) => {
-      if (made === client) listen(/** @type {CustomEvent} */ (event).detail);
-    });
-  }
+    const edge = `${turnId} ${playing} ${playedMs > 0}`;
+    if (edge === playback) return;
+    playback = edge;
+    dispatch({ type: "playback", turnId, playing, playedMs, clockMs: nowMs(), atMs: elapsedMs() });
+  });
   return made;
 }
 
@@ -101,34 +94,32 @@ function newClient(microphone) {
 
 /** @param {boolean} [microphone] False: typing only. */
 async function start(microphone = true) {
-  if (microphone !== state.microphone) {
-    if (isOpen(state)) await client.stop();
-    client = newClient(microphone);
-    dispatch({ type: "microphone", microphone });
-  }
-  startedMs = performance.now();
-  client.setMuted(false);
+  const isNew = !isOpen(state);
+  dispatch({ type: "microphone", microphone });
+  if (isNew) startedMs = performance.now();
+  client.mute(false);
   for (const { code } of state.problems) dispatch({ type: "problem_dismissed", code });
   try {
-    await client.start();
+    await (microphone ? client.start() : client.connect());
   } catch (reason) {
     report(reason);
+    if (isOpen(state)) dispatch({ type: "microphone", microphone: false });
   }
-  if (microphone || !isOpen(state)) return;
+  if (state.microphone || !isOpen(state)) return;
   draw();
   text.focus();
 }
 
 async function end() {
   stopTalking();
-  await client.stop();
+  await client.disconnect();
   stage.drawLevel(-Infinity);
   stage.main.focus();
 }
 
 /** @param {boolean} muted */
 function setMuted(muted) {
-  client.setMuted(muted);
+  client.mute(muted);
   dispatch({ type: "muted", muted });
 }
 

@@ -128,3 +128,18 @@ def test_typing_is_answered_without_a_microphone(open_page: OpenPage, voice_url:
     page.run("client.sendText('hello there')")
     assert page.until_message("reply_cancelled")["reason"] == "text_input"
     assert [message["text"] for message in page.messages("transcript_final")] == ["what time is it", "hello there"]
+
+
+@pytest.mark.parametrize("route", ["webcodecs", "mediarecorder"])
+def test_who_began_by_typing_can_go_on_by_talking(open_page: OpenPage, voice_url: str, route: str) -> None:
+    page = open_page("barge-in", url=voice_url, route=route, microphone=False)
+    page.start()
+    page.run("client.sendText('what time is it')")
+    assert page.until_message("turn_end")["outcome"] == "completed"
+    page.after_ms(500)  # the figures come four times a second
+    assert (page.stats()["route"], page.stats()["sentBytes"]) == ("none", 0)
+    page.run("client.start().then(() => true)")
+    page.until("client.state === 'hearing'")
+    page.until("events.some(({type, detail}) => type === 'message' && detail.type === 'transcript_final' && detail.turn_id === 2)")
+    assert is_understood(page.messages("transcript_final")[1]["text"])
+    assert page.stats()["route"] == route

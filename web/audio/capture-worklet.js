@@ -7,7 +7,7 @@ const LEVEL_BLOCKS = 2;
 
 /**
  * What comes through the port that `{port}` gave: `block` with 20 ms of mono samples, `vad` with an edge. Positions
- * count samples since this processor began; `timeMs` is the context's time at the end of the block, `lastSpeech` where
+ * count samples since the first microphone; `timeMs` is the context's time at the end of the block, `lastSpeech` where
  * speech was last heard. The node's own port
  * gets `level`. The input goes through to the output as mono, for a MediaRecorder.
  *
@@ -18,6 +18,7 @@ const LEVEL_BLOCKS = 2;
 class Capture extends AudioWorkletProcessor {
   /** @type {MessagePort | null} */
   #to = null;
+  #began = false;
   #samples = (sampleRate * BLOCK_MS) / 1000;
   #block = new Float32Array(this.#samples);
   #filled = 0;
@@ -39,6 +40,8 @@ class Capture extends AudioWorkletProcessor {
    * @param {Float32Array[][]} outputs
    */
   process([input], [output]) {
+    this.#began ||= input.length > 0;
+    if (!this.#began) return true;
     // Between two microphones there is no input: silence keeps the positions going.
     const samples = input[0] ?? this.#silence;
     for (const channel of output) channel.set(samples);

@@ -62,13 +62,20 @@ export class LinkHost {
   }
 }
 
-/** A page of another origin than this module's may not load it as a Worker. @returns {Promise<Worker | null>} */
+/** A Worker has its page's origin: where this module has another, one of the page's own imports the rest. */
+function workerUrl() {
+  const url = new URL("./link-worker.js", import.meta.url);
+  if (url.origin === location.origin) return url;
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" }));
+}
+
+/** Null where the page's content security policy forbids it. @returns {Promise<Worker | null>} */
 function loadWorker() {
   return new Promise((resolve) => {
     /** @type {Worker} */
     let worker;
     try {
-      worker = new Worker(new URL("./link-worker.js", import.meta.url), { type: "module" });
+      worker = new Worker(workerUrl(), { type: "module" });
     } catch {
       resolve(null);
       return;

@@ -80,6 +80,11 @@ export class Problem extends Error {
     return new Problem(code, { fatal: true, detail });
   }
 
+  /** The same, for a session that goes on. */
+  notFatal() {
+    return new Problem(this.code, { ...this.toJSON(), fatal: false });
+  }
+
   /** What crosses to another thread. */
   toJSON() {
     const { code, title, advice, fatal, detail } = this;

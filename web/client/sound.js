@@ -82,6 +82,11 @@ export class Sound {
     this.#source?.connect(this.#capture);
   }
 
+  /** To be called in a click, as `context`. */
+  resume() {
+    void this.#context.resume();
+  }
+
   /** Tell whenever the browser holds the sound back; a click anywhere then lets it go. @param {(problem: Problem) => void} onBlocked */
   watch(onBlocked) {
     const context = this.#context;

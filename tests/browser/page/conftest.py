@@ -1,4 +1,4 @@
-"""The page in Chromium, its client replaced by one that says what a test has it say (fake-voice-client.js)."""
+"""The page in Chromium, its client replaced by one that says what a test has it say (fake-voicewire.js)."""
 
 import functools
 import http.server
@@ -14,7 +14,7 @@ from tests.browser.page.talkpage import TalkPage
 
 HERE = Path(__file__).parent
 WEB = HERE.parents[2] / "web"
-CLIENT = "/client/voice-client.js"
+CLIENT = "/voicewire.js"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "media-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,7 +27,7 @@ class PageFiles(http.server.SimpleHTTPRequestHandler):
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".js": "text/javascript"}  # noqa: RUF012
 
     def translate_path(self, path: str) -> str:
-        return str(HERE / "fake-voice-client.js") if path == CLIENT else super().translate_path(path)
+        return str(HERE / "fake-voicewire.js") if path == CLIENT else super().translate_path(path)
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)

@@ -15,7 +15,7 @@ def test_one_press_begins_to_listen(open_page: Open) -> None:
     talk = open_page()
     assert (talk.label(), talk.presence()) == ("Start talking", "idle")
     talk.start()
-    assert talk.calls() == [["setMuted", False], ["start"]]
+    assert talk.calls() == [["mute", False], ["start"]]
     assert (talk.label(), talk.text("#presence")) == ("Mute", "Listening")
     assert talk.text("#first-words") == "Say hello, or ask for something."
 
@@ -96,7 +96,7 @@ def test_mute_and_unmute(talk: TalkPage) -> None:
     talk.page.click("#main-button")
     talk.drawn()
     assert talk.presence() == "listening"
-    assert talk.calls()[-2:] == [["setMuted", True], ["setMuted", False]]
+    assert talk.calls()[-2:] == [["mute", True], ["mute", False]]
 
 
 def test_stop_interrupts_only_where_there_is_an_answer(talk: TalkPage) -> None:
@@ -190,9 +190,32 @@ def test_a_refused_microphone_says_what_to_do_and_one_can_type(open_page: Open) 
     talk.voice("voice.refusal = null")
     talk.page.click("text=Type instead >> nth=0")
     talk.page.wait_for_selector("body[data-view=talking]")
-    assert talk.page.evaluate("window.voice.options.microphone") is False
+    assert talk.calls()[-1] == ["connect"]
     assert (talk.focused(), talk.presence(), talk.label()) == ("text", "typing", "Talk")
     assert talk.page.locator(".problem").count() == 0
+
+
+def test_who_types_can_go_on_by_talking(open_page: Open) -> None:
+    talk = open_page()
+    talk.page.click("#type-only")
+    talk.page.wait_for_selector("body[data-view=talking]")
+    talk.turn(1, "hello", "Good day.")
+    talk.page.click("#main-button")
+    talk.drawn()
+    assert talk.calls() == [["mute", False], ["connect"], ["mute", False], ["start"]]
+    assert (talk.presence(), talk.label(), talk.text(".answer")) == ("listening", "Mute", "Answer: Good day.")
+
+
+def test_who_types_goes_on_typing_when_the_microphone_fails(open_page: Open) -> None:
+    talk = open_page()
+    talk.page.click("#type-only")
+    talk.page.wait_for_selector("body[data-view=talking]")
+    talk.voice(
+        "voice.refusal = {code: 'microphone_missing', title: 'No microphone', advice: 'Connect one.', fatal: false}"
+    )
+    talk.page.click("#main-button")
+    talk.page.wait_for_selector(".problem")
+    assert (talk.presence(), talk.label()) == ("typing", "Talk")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +244,7 @@ def test_the_end_leaves_the_conversation_and_a_button_to_go_on(talk: TalkPage) -
     talk.turn(1, "hello", "Good day.")
     talk.page.click("#end")
     talk.page.wait_for_selector("body[data-view=over]")
-    assert talk.calls()[-1] == ["stop"]
+    assert talk.calls()[-1] == ["disconnect"]
     assert (talk.label(), talk.focused()) == ("Talk again", "main-button")
     assert talk.page.is_visible(".answer")
 
@@ -253,7 +276,6 @@ def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
         "handsFree": False,
         "clientVad": True,
         "deviceId": "b",
-        "microphone": True,
     }
 
 

@@ -1,6 +1,6 @@
 // The client without a page around it: the tests look at what it tells.
 
-import { nowMs, Problem, VoiceClient } from "/web/client/voice-client.js";
+import { nowMs, Problem, VoiceClient } from "/web/voicewire.js";
 
 const EVENTS = ["state", "message", "sent", "problem", "devices", "playback", "mark", "stats", "reconnecting"];
 
@@ -11,8 +11,8 @@ Object.assign(window, {
   VoiceClient,
   nowMs,
   events,
-  /** Prepare a client; a click on the button starts it. */
-  prepare(options) {
+  /** Prepare a client; a click on the button starts it, or connects it without a microphone. */
+  prepare({ microphone = true, ...options }) {
     const client = new VoiceClient(options);
     window.client = client;
     window.started = null;
@@ -23,7 +23,7 @@ Object.assign(window, {
       });
     }
     document.querySelector("#start").onclick = () => {
-      client.start().then(
+      (microphone ? client.start() : client.connect()).then(
         (ready) => (window.started = { ready }),
         (problem) => (window.started = { problem: problem.toJSON?.() ?? String(problem.stack) }),
       );

@@ -1,76 +1,30 @@
-// A spoken conversation with a voicewire server: the module that a page uses. docs/protocol.md has what is behind it.
+// One session, from the first sound of it to its end: the audio graph, the microphone, and the link to the server.
 
-import { nowMs } from "./clock.js";
 import { LinkHost } from "./link-host.js";
-import { microphones, Microphone } from "./microphone.js";
+import { Microphone } from "./microphone.js";
 import { Problem } from "./problem.js";
 import { Recorder } from "./recorder.js";
-import { chooseRoute, playable, routes } from "./routes.js";
+import { chooseRoute, playable } from "./routes.js";
 import { Sound } from "./sound.js";
 import { TurnState } from "./turn-state.js";
 
-export { nowMs, Problem };
+/** @typedef {import("../voicewire.js").VoiceClientOptions} VoiceClientOptions */
+/** @typedef {import("../voicewire/types.js").SessionReady} SessionReady */
 
 /** How often the latencies of the sound card are looked at. */
 const LATENCY_MS = 1_000;
 
 /**
- * @typedef {Object} VoiceClientOptions
- * @property {string} [url] of the WebSocket; left out, `/voice` where the page came from
- * @property {string | (() => string | Promise<string>)} [token] proof that the user may use the server; a function is
- *   asked before each connection
- * @property {string} [locale] BCP 47; left out, the server's default
- * @property {string | null} [voice] of the reply
- * @property {import("./routes.js").Route | "auto"} [route] how microphone audio is sent
- * @property {"auto" | "opus" | "pcm"} [output] how replies are sent
- * @property {boolean} [handsFree] false: push-to-talk
- * @property {boolean} [clientVad] send audio only while the client hears speech, and end turns by itself
- * @property {string} [deviceId] of the microphone
- * @property {MediaTrackConstraints} [constraints] of the microphone; left out, with echo cancellation, noise suppression
- *   and automatic gain control
- * @property {boolean} [microphone] false: typing only
- * @property {import("../voicewire/types.js").TurnDetection} [turnDetection]
- * @property {Record<string, string>} [metadata] the app's own notes, for the server's log
- * @property {"auto" | "worker" | "main"} [thread] where encoding and the socket live
+ * What a session is opened with, and what of it can be changed while it goes on.
+ *
+ * @typedef {VoiceClientOptions & {url: string, route: import("./routes.js").Route | "auto", handsFree: boolean, clientVad: boolean}} SessionOptions
  */
 
-/**
- * @typedef {Object} Stats
- * @property {import("./routes.js").Route | "none"} route
- * @property {"worker" | "main"} thread
- * @property {import("../voicewire/types.js").AudioFormat} input
- * @property {import("../voicewire/types.js").AudioFormat | null} output
- * @property {number | null} rttMs round trip
- * @property {number | null} offsetMs the server's clock minus the client's
- * @property {number} uplinkMs audio sent and not acknowledged
- * @property {number} queuedMs audio not sent yet
- * @property {number} bufferedAmount of the socket, in bytes
- * @property {number} shedMs audio thrown away because the network is slow
- * @property {boolean} slowNetwork
- * @property {number} sentBytes
- * @property {number} sentFrames
- * @property {number} downBufferedMs
- * @property {number} underruns
- * @property {number} leadMs how much is buffered before playing goes on
- * @property {number} decoderFailures
- * @property {number} outputLatencyMs as the browser tells it; 0 where it does not
- */
-
-/**
- * Events (CustomEvent, with this `detail`):
- * - `state` {state}
- * - `message`: any message of the server, typed in voicewire/types.js. Turn ids begin anew with each `session_ready`.
- * - `sent`: a message of the client, without `clock` and `playback`
- * - `level` {db, speech}: about 25 a second
- * - `problem`: a Problem. When it is `fatal` the session is over.
- * - `devices`: the microphones, when they changed
- * - `playback` {turnId, playedMs, bufferedMs, playing}
- * - `mark` {turnId, mark, tMs, clock: "client"}: on the clock of `nowMs()`
- * - `stats` Stats: about four a second
- * - `reconnecting` {attempt, delayMs}
- */
-export class VoiceClient extends EventTarget {
+/** Opened once. All that happens goes to `tell`, under the names of VoiceClient's events. */
+export class Session {
   #options;
+  #muted;
+  #tell;
   #state = new TurnState();
   /** @type {import("./turn-state.js").State} */
   #told = "idle";
@@ -82,68 +36,61 @@ export class VoiceClient extends EventTarget {
   #microphone = null;
   /** @type {Recorder | null} */
   #recorder = null;
+  /** The recorder is to begin as soon as there is a microphone. */
+  #recorderDue = false;
   /** @type {import("./routes.js").ChosenRoute} */
   #route = { route: "pcm", input: { codec: "pcm_s16le", rate: 16_000 } };
   /** @type {import("../voicewire/types.js").AudioFormat[]} */
   #outputs = [];
-  /** @type {import("../voicewire/types.js").SessionReady | null} */
+  /** @type {SessionReady | null} */
   #ready = null;
-  #muted = false;
-  /** @type {{resolve: (ready: import("../voicewire/types.js").SessionReady) => void, reject: (problem: Problem) => void} | null} */
+  /** @type {{resolve: (ready: SessionReady) => void, reject: (problem: Problem) => void} | null} */
   #starting = null;
   /** @type {((lines: string[]) => void)[]} */
   #awaitingRecording = [];
   /** @type {Blob | null} of a session that is over */
   #kept = null;
-  /** @type {Promise<void>} until what was left of the session before is gone */
-  #closing = Promise.resolve();
+  /** @type {Promise<void>} until nothing of it is left */
+  #gone = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   #online = () => this.#link?.post({ type: "retry" });
 
-  /** @param {VoiceClientOptions} [options] */
-  constructor(options = {}) {
-    super();
-    this.#options = { route: /** @type {const} */ ("auto"), handsFree: true, clientVad: false, microphone: true, ...options };
-  }
-
-  /** The microphones there are. They have names once the microphone was allowed. */
-  static microphones() {
-    return microphones();
-  }
-
-  /** Which routes this browser has. */
-  static routes() {
-    return routes();
+  /**
+   * @param {SessionOptions} options
+   * @param {boolean} muted
+   * @param {(type: string, detail: unknown) => void} tell
+   */
+  constructor(options, muted, tell) {
+    this.#options = options;
+    this.#muted = muted;
+    this.#tell = tell;
   }
 
   get state() {
     return this.#state.state;
   }
 
-  get muted() {
-    return this.#muted;
-  }
-
-  get handsFree() {
-    return this.#options.handsFree;
+  /** Until a session that is over holds no device any more. */
+  get gone() {
+    return this.#gone;
   }
 
   /**
-   * Ask for the microphone and open the session. To be called in a click.
-   *
-   * @returns {Promise<import("../voicewire/types.js").SessionReady>}
+   * @param {boolean} listening with the microphone
+   * @param {Promise<void>} [before] until the devices are free
+   * @returns {Promise<SessionReady>}
    * @throws {Problem}
    */
-  async start() {
-    if (!["idle", "closed"].includes(this.state)) throw new Error("it was started already");
+  async open(listening, before) {
     this.#setPhase("connecting");
+    // A browser wants the click, which does not wait.
     const context = typeof AudioContext === "undefined" ? null : Sound.context();
-    await this.#closing;
+    await before;
     try {
       if (!context) throw new Problem("browser_unsupported", { fatal: true });
       if (!isSecureContext || typeof AudioWorkletNode === "undefined") throw new Problem("insecure_context", { fatal: true });
-      await this.#prepare(context);
+      await this.#prepare(context, listening);
       return await this.#open();
     } catch (error) {
       if (context && !this.#sound) void context.close();
@@ -153,7 +100,18 @@ export class VoiceClient extends EventTarget {
     }
   }
 
-  async stop() {
+  /** Open the microphone of a session that goes without one. @throws {Problem} the session goes on */
+  async listen() {
+    if (this.#microphone) return;
+    this.#sound?.resume();
+    try {
+      await this.#openMicrophone();
+    } catch (error) {
+      throw error instanceof Problem ? error.notFatal() : error;
+    }
+  }
+
+  async close() {
     if (this.#link) {
       this.#kept = await this.recording();
       this.#link?.post({ type: "close" });
@@ -172,25 +130,16 @@ export class VoiceClient extends EventTarget {
     this.#link?.post({ type: "mute", muted });
   }
 
-  /** @param {boolean} handsFree false: push-to-talk */
-  setHandsFree(handsFree) {
-    this.#reopenWith({ handsFree });
+  /** What the server is told when a session is opened: it is opened again. @param {Partial<SessionOptions>} changes */
+  reopenWith(changes) {
+    this.#options = { ...this.#options, ...changes };
+    this.#link?.post({ type: "restart", input: this.#route.input, mode: this.#mode });
   }
 
   /** @param {boolean} clientVad */
   setClientVad(clientVad) {
     this.#options = { ...this.#options, clientVad };
     this.#link?.post({ type: "mode", mode: this.#mode });
-  }
-
-  /** @param {string} locale */
-  setLocale(locale) {
-    this.#reopenWith({ locale });
-  }
-
-  /** @param {string | null} voice */
-  setVoice(voice) {
-    this.#reopenWith({ voice });
   }
 
   /** @param {import("./routes.js").Route | "auto"} route */
@@ -200,7 +149,7 @@ export class VoiceClient extends EventTarget {
     chooseRoute(route).then(
       (chosen) => {
         this.#route = chosen;
-        this.#reopenWith({});
+        this.reopenWith({});
       },
       (problem) => this.#tell("problem", problem),
     );
@@ -212,31 +161,16 @@ export class VoiceClient extends EventTarget {
     try {
       await this.#microphone?.open(deviceId);
     } catch (error) {
-      const problem = Problem.ofMicrophone(error);
-      this.#tell("problem", error instanceof Problem ? new Problem(error.code, { detail: error.detail }) : problem);
+      this.#tell("problem", (error instanceof Problem ? error : Problem.ofMicrophone(error)).notFatal());
     }
   }
 
-  pressToTalk() {
-    this.#link?.post({ type: "press" });
+  /** @param {{type: "press"} | {type: "release"} | {type: "interrupt"} | {type: "text", text: string}} command */
+  command(command) {
+    this.#link?.post(command);
   }
 
-  releaseToTalk() {
-    this.#link?.post({ type: "release" });
-  }
-
-  /** Silence the reply. */
-  interrupt() {
-    this.#link?.post({ type: "interrupt" });
-  }
-
-  /** While the connection is being opened again, up to eight texts wait for it. @param {string} text */
-  sendText(text) {
-    const trimmed = text.trim();
-    if (trimmed) this.#link?.post({ type: "text", text: trimmed });
-  }
-
-  /** The session so far, as a file: recording.js has its format. @returns {Promise<Blob>} */
+  /** @returns {Promise<Blob>} */
   async recording() {
     const link = this.#link;
     if (!link) return this.#kept ?? new Blob([]);
@@ -250,28 +184,19 @@ export class VoiceClient extends EventTarget {
 
   // --- opening
 
-  /** @param {AudioContext} context */
-  async #prepare(context) {
-    const { constraints, deviceId, route = "auto", output = "auto", thread = "auto" } = this.#options;
-    const sound = Sound.create(context, (level) => this.#tell("level", level));
-    // Whatever of these comes later than the failure of another is closed by `#release`, or here.
-    const link = LinkHost.open(thread).then((opened) => {
-      this.#link = opened;
-      return opened;
-    });
-    const microphone = new Microphone({
-      opened: (stream) => void sound.then((ready) => ready.setMicrophone(stream)),
-      gone: () => this.#sound?.setMicrophone(null),
-      problem: (problem) => this.#tell("problem", problem),
-      devices: (devices) => this.#tell("devices", devices),
-    }, constraints);
-    this.#microphone = microphone;
-    microphone.setMuted(this.#muted);
+  /**
+   * @param {AudioContext} context
+   * @param {boolean} listening
+   */
+  async #prepare(context, listening) {
+    const { route, output = "auto", thread = "auto" } = this.#options;
+    const sound = Sound.create(context, (level) => this.#tell("level", level)).then((ready) => (this.#sound = ready));
+    // Whatever of these comes later than the failure of another is closed by `#release`.
     const parts = [
-      sound.then((ready) => (this.#sound = ready)),
-      link,
+      sound,
+      LinkHost.open(thread).then((opened) => (this.#link = opened)),
       // What the user says as soon as the microphone is allowed must find the graph running.
-      this.#options.microphone ? sound.then(() => microphone.open(deviceId)) : undefined,
+      listening ? sound.then(() => this.#openMicrophone()) : undefined,
       chooseRoute(route).then((chosen) => (this.#route = chosen)),
       playable(output).then((formats) => (this.#outputs = formats)),
     ];
@@ -283,22 +208,47 @@ export class VoiceClient extends EventTarget {
     }
   }
 
-  /** @returns {Promise<import("../voicewire/types.js").SessionReady>} */
+  async #openMicrophone() {
+    const { constraints, deviceId } = this.#options;
+    const microphone = new Microphone({
+      opened: (stream) => this.#heard(stream),
+      gone: () => this.#sound?.setMicrophone(null),
+      problem: (problem) => this.#tell("problem", problem),
+      devices: (devices) => this.#tell("devices", devices),
+    }, constraints);
+    this.#microphone = microphone;
+    microphone.setMuted(this.#muted);
+    try {
+      await microphone.open(deviceId);
+    } catch (error) {
+      microphone.close();
+      this.#microphone = null;
+      throw error;
+    }
+  }
+
+  /** @param {MediaStream} stream */
+  #heard(stream) {
+    this.#sound?.setMicrophone(stream);
+    if (this.#recorderDue) this.#record("start");
+  }
+
+  /** @returns {Promise<SessionReady>} */
   #open() {
     const { turnDetection } = this.#options;
     const sound = /** @type {Sound} */ (this.#sound);
     const link = /** @type {LinkHost} */ (this.#link);
-    this.#kept = null;
     sound.watch((problem) => this.#tell("problem", problem));
     link.onevent = (event) => this.#happened(event);
     const { capturePort: capture, playbackPort: playback } = sound;
+    /** @type {Promise<SessionReady>} */
     const opened = new Promise((resolve, reject) => {
       this.#starting = { resolve, reject };
     });
     link.post(
       {
         type: "open",
-        url: this.#options.url ?? new URL("/voice", location.href).href.replace(/^http/, "ws"),
+        url: this.#options.url,
         input: this.#route.input,
         mode: this.#mode,
         gate: {
@@ -314,19 +264,13 @@ export class VoiceClient extends EventTarget {
     this.#measureLatency();
     this.#timer = setInterval(() => this.#measureLatency(), LATENCY_MS);
     addEventListener("online", this.#online);
-    return /** @type {Promise<import("../voicewire/types.js").SessionReady>} */ (opened);
+    return opened;
   }
 
   /** @returns {import("../audio/talk-gate.js").TalkMode} */
   get #mode() {
     if (!this.#options.handsFree) return "manual";
     return this.#options.clientVad ? "vad" : "open";
-  }
-
-  /** Something that a session is opened with has changed. @param {Partial<VoiceClientOptions>} changes */
-  #reopenWith(changes) {
-    this.#options = { ...this.#options, .../** @type {{}} */ (changes) };
-    this.#link?.post({ type: "restart", input: this.#route.input, mode: this.#mode });
   }
 
   async #start() {
@@ -434,7 +378,7 @@ export class VoiceClient extends EventTarget {
       starting.reject(problem);
       return;
     }
-    this.#closing = this.recording().then((kept) => {
+    this.#gone = this.recording().then((kept) => {
       this.#kept = kept;
       this.#release();
     });
@@ -459,7 +403,9 @@ export class VoiceClient extends EventTarget {
     switch (action) {
       case "start":
         this.#recorder?.stop();
-        if (!this.#sound || !this.#route.mimeType) return;
+        this.#recorder = null;
+        this.#recorderDue = !this.#microphone;
+        if (!this.#sound || !this.#route.mimeType || this.#recorderDue) return;
         this.#recorder = new Recorder(this.#sound.recorded, this.#route.mimeType, (bytes, durationMs, ends) => {
           this.#link?.post({ type: "piece", bytes, durationMs, ends }, [bytes.buffer]);
         });
@@ -467,6 +413,7 @@ export class VoiceClient extends EventTarget {
       case "stop":
         this.#recorder?.stop();
         this.#recorder = null;
+        this.#recorderDue = false;
         break;
       default:
         this.#recorder?.[action]();
@@ -479,11 +426,11 @@ export class VoiceClient extends EventTarget {
     else this.#tell("problem", new Problem("route_unsupported", { detail }));
   }
 
-  /** @param {object} stats @returns {Stats} */
+  /** @param {object} stats @returns {import("../voicewire.js").Stats} */
   #stats(stats) {
-    return /** @type {Stats} */ ({
+    return /** @type {import("../voicewire.js").Stats} */ ({
       ...stats,
-      route: this.#options.microphone ? this.#route.route : "none",
+      route: this.#microphone ? this.#route.route : "none",
       thread: this.#link?.thread ?? "main",
       input: this.#ready?.input ?? this.#route.input,
       output: this.#ready?.output ?? null,
@@ -501,13 +448,5 @@ export class VoiceClient extends EventTarget {
     if (this.state === this.#told) return;
     this.#told = this.state;
     this.#tell("state", { state: this.#told });
-  }
-
-  /**
-   * @param {string} type
-   * @param {unknown} detail
-   */
-  #tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -1,4 +1,4 @@
-// In place of web/client/voice-client.js: says what a test has it say (`window.voice`), and notes what it was asked.
+// In place of web/voicewire.js: says what a test has it say (`window.voice`), and notes what it was asked.
 
 const ENGINE = (name) => ({ name, settings: {} });
 
@@ -71,18 +71,33 @@ export class VoiceClient extends EventTarget {
     voice.client = this;
   }
 
+  on(type, listener) {
+    this.addEventListener(type, ({ detail }) => listener(detail));
+  }
+
   async start() {
     voice.calls.push(["start"]);
-    voice.state("connecting");
+    await this.#open();
+  }
+
+  async connect() {
+    voice.calls.push(["connect"]);
+    await this.#open();
+  }
+
+  async #open() {
+    const isNew = ["idle", "closed"].includes(this.state);
+    if (isNew) voice.state("connecting");
     if (voice.refusal) {
-      voice.state("closed");
+      if (isNew) voice.state("closed");
       throw voice.refusal;
     }
+    if (!isNew) return;
     voice.connected();
   }
 
-  async stop() {
-    voice.calls.push(["stop"]);
+  async disconnect() {
+    voice.calls.push(["disconnect"]);
     voice.state("closed");
   }
 
@@ -100,7 +115,7 @@ export class VoiceClient extends EventTarget {
 }
 
 for (const name of [
-  "setMuted", "setHandsFree", "pressToTalk", "releaseToTalk", "interrupt", "sendText", "setMicrophone", "setLocale",
+  "mute", "setHandsFree", "pressToTalk", "releaseToTalk", "interrupt", "sendText", "setMicrophone", "setLocale",
   "setVoice", "setRoute", "setClientVad",
 ]) {
   VoiceClient.prototype[name] = function (...values) {
