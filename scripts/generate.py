@@ -1,4 +1,7 @@
-"""Write what is generated from the protocol's source: `generate.py`. See whether it is fresh: `generate.py --check`."""
+"""Write what is generated from the protocol's source and the page's modules.
+
+`generate.py` writes, and `generate.py --check` only tells what is stale.
+"""
 
 import argparse
 import sys
@@ -7,15 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts import modules  # noqa: E402
 from voicewire import schema  # noqa: E402
 
 
 def generated() -> dict[str, str]:
     """The text of every generated file, by its path in the checkout."""
     template = (ROOT / "docs/protocol.template.md").read_text(encoding="utf-8")
+    page = (ROOT / "web/index.html").read_text(encoding="utf-8")
     return {
         "docs/voicewire.schema.json": schema.schema_text(),
         "docs/protocol.md": schema.protocol_markdown(template),
+        "web/index.html": modules.with_preloads(page, modules.imported(ROOT / "web")),
         "web/voicewire/types.js": schema.typedefs(),
     }
 
