@@ -187,6 +187,10 @@ class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """What the server takes from the client."""
     lead_ms: Index
     """Reply audio is sent at most this far ahead of the playhead."""
+    locales: list[str] = []
+    """Languages that are understood, as BCP 47 tags; none where the recogniser does not say."""
+    voices: list[str] = []
+    """Voices to choose from; none where speech synthesis does not say. It may take others as well, such as variants."""
 
 
 class AudioAck(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="audio_ack"):

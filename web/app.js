@@ -210,7 +210,7 @@ window.addEventListener("blur", () => {
 stage.interrupt.addEventListener("click", interrupt);
 stage.handsFree.addEventListener("click", () => prefer({ handsFree: !state.handsFree }));
 byId("end", HTMLButtonElement).addEventListener("click", () => void end());
-byId("open-settings", HTMLButtonElement).addEventListener("click", () => settings.open(preferences, state.ready?.engines ?? null));
+byId("open-settings", HTMLButtonElement).addEventListener("click", () => settings.open(preferences, state.ready));
 byId("type-only", HTMLButtonElement).addEventListener("click", () => void start(false));
 
 const text = byId("text", HTMLInputElement);

@@ -1,7 +1,7 @@
 """The opening of a session: `session_start` in, `session_ready` or a fatal `error` out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from voiceserver.negotiation import choose_input, choose_output
@@ -32,6 +32,9 @@ class Offer(NamedTuple):
     engines: Engines
     limits: Limits
     lead_ms: int
+    locales: Sequence[str] = ()
+    """What the recogniser understands; none where it does not say."""
+    voices: Sequence[str] = ()
 
 
 async def agree(
@@ -63,9 +66,26 @@ async def agree(
         engines=offer.engines,
         limits=offer.limits,
         lead_ms=offer.lead_ms,
+        locales=list(offer.locales),
+        voices=list(offer.voices),
     )
     await transport.send(connection.send(ready))
+    if (warning := not_understood(start.locale, offer.locales, offer.engines.stt.name)) is not None:
+        await transport.send(connection.send(warning))
     return agreement
+
+
+def not_understood(locale: str, understood: Sequence[str], stt: str) -> Error | None:
+    """A word to a client whose language the recogniser does not know; the session goes on."""
+    known = {_language(tag) for tag in understood}
+    if not known or _language(locale) in known:
+        return None
+    message = f"{stt} understands {', '.join(understood)}; what is said in {locale} is taken for that"
+    return Error(code=ErrorCode.INVALID_FIELD, message=message, field="locale")
+
+
+def _language(tag: str) -> str:
+    return tag.lower().replace("_", "-").partition("-")[0]
 
 
 async def refuse(transport: Transport, connection: Connection, error: ProtocolError) -> None:

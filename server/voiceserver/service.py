@@ -134,11 +134,20 @@ class Service:
         return await agree(
             transport,
             connection,
-            Offer(self.engines, self._limits, self._session_settings.lead_ms),
+            self._offer(),
             admit,
             session_id=session_id,
             resume_token=secrets.token_urlsafe(16),
             clock=self._clock,
+        )
+
+    def _offer(self) -> Offer:
+        return Offer(
+            self.engines,
+            self._limits,
+            self._session_settings.lead_ms,
+            locales=getattr(self._engines.stt, "locales", ()),
+            voices=getattr(self._engines.tts, "voices", ()),
         )
 
     async def _run(self, agreement: Agreement, transport: Transport, connection: Connection, log: SessionLog) -> None:

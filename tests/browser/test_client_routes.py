@@ -140,6 +140,6 @@ def test_who_began_by_typing_can_go_on_by_talking(open_page: OpenPage, voice_url
     assert (page.stats()["route"], page.stats()["sentBytes"]) == ("none", 0)
     page.run("client.start().then(() => true)")
     page.until("client.state === 'hearing'")
-    page.until("events.some(({type, detail}) => type === 'message' && detail.type === 'transcript_final' && detail.turn_id === 2)")
+    page.until_event("type === 'message' && detail.type === 'transcript_final' && detail.turn_id === 2")
     assert is_understood(page.messages("transcript_final")[1]["text"])
     assert page.stats()["route"] == route

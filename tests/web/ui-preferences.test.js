@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { locales, voices } from "../../web/ui/languages.js";
+import { locales } from "../../web/ui/languages.js";
 import { DEFAULTS, parse } from "../../web/ui/preferences.js";
 import { recordingName } from "../../web/ui/recording.js";
 import { takeToken } from "../../web/ui/token.js";
@@ -57,9 +57,9 @@ test("languages have names, and the chosen one is always there", () => {
   assert.deepEqual(locales("no tag!", []).find(({ locale }) => locale === "no tag!").name, "no tag!");
 });
 
-test("voices are suggested only of an engine that is known", () => {
-  assert(voices(null).includes("en-us"));
-  assert.deepEqual(voices({ tts: { name: "someone's" } }), []);
+test("languages that the server does not understand are not offered, but for the one that was chosen", () => {
+  const tags = locales("de-DE", ["fr-CH", "en-NZ"], ["en-US"]).map(({ locale }) => locale);
+  assert.deepEqual(tags.toSorted(), ["de-DE", "en-GB", "en-NZ", "en-US"]);
 });
 
 test("a recording is named by its time and its kind", () => {

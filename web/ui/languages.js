@@ -1,27 +1,31 @@
-// Languages and voices to choose from. The server says nothing of what its engines can do, so any other may be typed.
+// Languages and voices to choose from: those of the server's engines, where they tell.
 
 const LOCALES = [
   "en-US", "en-GB", "de-DE", "es-ES", "fr-FR", "it-IT", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "sv-SE", "da-DK", "nb-NO",
   "fi-FI", "cs-CZ", "uk-UA", "tr-TR", "el-GR", "ro-RO", "hu-HU", "hi-IN", "id-ID", "vi-VN", "ja-JP", "ko-KR", "zh-CN",
 ];
 
-/** @type {Record<string, readonly string[]>} By the engine that speaks. */
-const VOICES = {
-  espeak: ["en-us", "en-us+f2", "en-us+m3", "en-gb", "en-gb+f3", "en-gb-scotland", "de", "fr-fr", "es", "it"],
-};
-
 /**
  * @param {string} chosen
  * @param {readonly string[]} preferred The user's own, from the browser.
+ * @param {readonly string[]} understood By the server; none where it does not say.
  * @param {string} [shownIn] Language of the names.
- * @returns {{locale: string, name: string}[]} Sorted by name; the chosen one and the user's own are always there.
+ * @returns {{locale: string, name: string}[]} Sorted by name; the chosen one is always there, and the user's own where
+ *   nothing speaks against them.
  */
-export function locales(chosen, preferred, shownIn = "en") {
+export function locales(chosen, preferred, understood = [], shownIn = "en") {
   const names = new Intl.DisplayNames([shownIn], { type: "language", fallback: "code" });
-  const tags = new Set([...LOCALES, chosen, ...preferred.filter((tag) => tag.includes("-"))]);
+  const known = new Set(understood.map(language));
+  const offered = [...LOCALES, ...preferred.filter((tag) => tag.includes("-"))];
+  const tags = new Set([chosen, ...understood, ...offered.filter((tag) => known.size === 0 || known.has(language(tag)))]);
   return [...tags]
     .map((locale) => ({ locale, name: nameOf(names, locale) }))
     .sort((one, other) => one.name.localeCompare(other.name));
+}
+
+/** @param {string} tag */
+function language(tag) {
+  return tag.split("-")[0].toLowerCase();
 }
 
 /**
@@ -34,9 +38,4 @@ function nameOf(names, locale) {
   } catch {
     return locale; // Not a language tag, though somebody typed it.
   }
-}
-
-/** @param {import("../voicewire/types.js").Engines | null | undefined} engines */
-export function voices(engines) {
-  return VOICES[engines?.tts.name ?? "espeak"] ?? [];
 }

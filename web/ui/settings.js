@@ -1,7 +1,7 @@
 // The settings: microphone, language, voice, how one talks.
 
 import { byId, element } from "./element.js";
-import { locales, voices } from "./languages.js";
+import { locales } from "./languages.js";
 
 /** @typedef {import("./preferences.js").Preferences} Preferences */
 
@@ -32,15 +32,15 @@ export class Settings {
 
   /**
    * @param {Preferences} preferences
-   * @param {import("../voicewire/types.js").Engines | null} engines
+   * @param {import("../voicewire/types.js").SessionReady | null} ready
    */
-  open(preferences, engines) {
+  open(preferences, ready) {
     this.locale.replaceChildren(
-      ...locales(preferences.locale, navigator.languages).map(({ locale, name }) => element("option", { value: locale }, name)),
+      ...locales(preferences.locale, navigator.languages, ready?.locales).map(({ locale, name }) => element("option", { value: locale }, name)),
     );
     this.locale.value = preferences.locale;
     this.voice.value = preferences.voice ?? "";
-    this.voiceList.replaceChildren(...voices(engines).map((voice) => element("option", { value: voice })));
+    this.voiceList.replaceChildren(...(ready?.voices ?? []).map((voice) => element("option", { value: voice })));
     this.clientVad.checked = preferences.clientVad;
     for (const mode of this.modes) mode.checked = (mode.value === "hands-free") === preferences.handsFree;
     void this.listMicrophones(preferences.deviceId);

@@ -42,8 +42,10 @@ export function words(state) {
   if (state.retry && state.client === "reconnecting" && state.retry.attempt > 1) {
     return { title, hint: `${hint} Attempt ${state.retry.attempt}.` };
   }
-  const silent = state.muted && state.handsFree && isInterruptible(state);
-  return { title: silent ? `${title}, and you are muted` : title, hint: silent ? "" : hint };
+  if (!isInterruptible(state)) return { title, hint };
+  if (!state.microphone) return { title, hint: hint && "Press Stop, or type, to cut in." };
+  if (!state.handsFree) return { title, hint: hint && "Hold the button to cut in." };
+  return state.muted ? { title: `${title}, and you are muted`, hint: "" } : { title, hint };
 }
 
 export class Stage {

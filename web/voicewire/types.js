@@ -202,6 +202,8 @@ export const SPANS = Object.freeze({
  * @property {Engines} engines Engines in use.
  * @property {Limits} [limits] What the server takes from the client.
  * @property {number} lead_ms Reply audio is sent at most this far ahead of the playhead.
+ * @property {Array<string>} [locales] Languages that are understood, as BCP 47 tags; none where the recogniser does not say.
+ * @property {Array<string>} [voices] Voices to choose from; none where speech synthesis does not say. It may take others as well, such as variants.
  */
 
 /**

@@ -48,6 +48,11 @@ class EspeakTts:
         )
 
     @property
+    def voices(self) -> list[str]:
+        """Languages, each of which has a voice; every one of them also has the variants."""
+        return self._voices.languages
+
+    @property
     def worker_pids(self) -> tuple[int, ...]:
         return self._pool.pids
 
@@ -100,6 +105,10 @@ class VoiceCatalogue:
         self._by_name = {name.lower(): voice for voice in voices.voices for name in (voice.name, voice.identifier)}
         self._by_name |= self._by_language
         self._variants = {variant.lower(): variant for variant in voices.variants}
+
+    @property
+    def languages(self) -> list[str]:
+        return sorted(self._by_language)
 
     def choose(self, voice: str | None, default: str, locale: str) -> str:
         """What the library takes for the voice asked for, or else for the default if it speaks the locale's language,

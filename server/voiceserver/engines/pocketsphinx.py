@@ -34,6 +34,7 @@ class PocketsphinxStt:
         """A worker that takes longer than this over a piece of audio is killed and replaced."""
 
     sample_rate = SAMPLE_RATE
+    locales = ("en-US",)
 
     def __init__(self, settings: Settings) -> None:
         configuration = Configuration(

@@ -16,7 +16,11 @@ class EngineError(Exception):
 
 
 class Engine(Protocol):
-    """What the four roles share. Constructed with a frozen msgspec Struct of settings, its class's `Settings`."""
+    """What the four roles share. Constructed with a frozen msgspec Struct of settings, its class's `Settings`.
+
+    Once it has started, an Stt may have `locales` (BCP 47 tags of the languages that it understands), and a Tts
+    `voices`: clients are told of them.
+    """
 
     async def start(self) -> None:
         """Load what is needed. Raises EngineError. Called once, before anything else."""

@@ -106,6 +106,10 @@ def test_a_language_without_a_voice_is_refused() -> None:
         CATALOGUE.choose(None, "en-us", "tlh")
 
 
+def test_clients_are_told_of_a_voice_for_each_language(tts: EspeakTts) -> None:
+    assert {"de", "en-us", "fr-fr"} <= set(tts.voices)
+
+
 def test_a_text_is_spoken_with_its_words(runner: asyncio.Runner, tts: EspeakTts) -> None:
     text = "Hello there, my friend."
     speech = runner.run(synthesized(tts, text))
