@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.browser.conftest import PCM, RAMP_S, Caller, speech, speech_end
 from voicewire.errors import ErrorCode
@@ -273,34 +274,37 @@ def test_an_unplugged_microphone_is_told_and_the_next_one_goes_on(
         caller.open(output=PCM)
         caller.listen()
 
-    def problems() -> list[str]:
-        return [problem["code"] for problem in page.events("problem")]
+    def recorded() -> NDArray[np.float64]:
+        return np.array([recorded_s(frame) for frame in callers[0].frames])
 
-    def until_told(count: int) -> None:
-        page.until(f"events.filter(({{type}}) => type === 'problem').length >= {count}")
-        page.after_ms(400)
+    def until_heard(microphone: int) -> None:
+        """A quarter of a second of it, counted from 0: each begins its recording anew."""
+        for _ in range(200):
+            if np.count_nonzero(np.diff(recorded()) < -0.1) == microphone and recorded()[-1] > 0.25:
+                return
+            page.after_ms(50)
+        pytest.fail(f"microphone {microphone} was not heard: {recorded()}")
 
     page = open_page(ramp, url=scripted(hear), route="pcm", init=MICROPHONES)
     page.start()
-    page.after_ms(400)
+    until_heard(0)
     page.run("unplug({ last: false })")
-    until_told(1)
+    until_heard(1)
     page.run("unplug({ last: true })")
-    until_told(2)
+    page.until_event("type === 'problem' && detail.code === 'microphone_unplugged'")
+    page.after_ms(400)
     page.run("plug()")
-    until_told(3)
+    until_heard(2)
 
-    assert problems() == ["microphone_changed", "microphone_unplugged", "microphone_changed"]
-    assert page.events("problem")[1]["advice"].startswith("Connect it again, or choose another one.")
+    problems = page.events("problem")
+    told = ["microphone_changed", "microphone_unplugged", "microphone_changed"]
+    assert [problem["code"] for problem in problems] == told
+    assert problems[1]["advice"].startswith("Connect it again, or choose another one.")
     assert page.states() == ["connecting", "listening"]
     [caller] = callers
     assert gaps(caller.frames) == []
-    recorded = np.array([recorded_s(frame) for frame in caller.frames])
-    # Each microphone begins its recording anew; without one there is silence.
-    _, second = np.flatnonzero(np.diff(recorded) < -0.1)
-    assert recorded[second] > 0.2
-    assert np.count_nonzero(np.abs(recorded[second + 1 :]) < 0.001) >= 15
-    assert recorded[-1] > 0.2
+    _, gone = np.flatnonzero(np.diff(recorded()) < -0.1)
+    assert np.count_nonzero(np.abs(recorded()[gone + 1 :]) < 0.001) >= 15
 
 
 @pytest.mark.parametrize(
@@ -325,6 +329,6 @@ def test_without_a_microphone_the_page_says_what_to_do_and_one_can_type(
     page.fill("#text", "hello there")
     page.press("#text", "Enter")
     page.wait_for_selector("#turns .answer")
-    assert page.inner_text("#turns .user") == "You: hello there"
-    assert page.inner_text("#turns .answer").startswith("Answer: Hello")
+    assert page.inner_text("#turns .user").endswith("hello there")
+    assert "Hello, and good evening!" in page.inner_text("#turns .answer")
     assert problem.count() == 0

@@ -1,6 +1,6 @@
 """What the client plays, measured in the audio graph; by a scripted server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from statistics import median
 from threading import Event
 
@@ -108,7 +108,7 @@ def test_a_cancelled_reply_is_silent_within_20_ms_and_the_rest_of_it_is_not_hear
     assert [playback.buffered_ms for playback in lasts] == [0] * 5
     played_ms = [playback.played_ms for playback in lasts]
     in_the_ear_ms = (cancelled - heard[:5, 0]) / MS - page.stats()["outputLatencyMs"]
-    assert abs(median(played_ms - in_the_ear_ms)) < 25
+    assert abs(median(played_ms - in_the_ear_ms)) < 15
     if by == "user":
         assert [interrupt.played_ms for interrupt in caller.told(Interrupt)] == played_ms
 
@@ -163,11 +163,10 @@ def test_playing_survives_jitter_with_a_lead_that_adapts_and_a_truthful_playhead
     page.start()
     page.until("window.tapReady")
     page.run("client.sendText('begin')")
-    page.until_stats("leadMs === 200")
     page.until_event("type === 'playback' && detail.turnId === 2 && detail.playedMs === 400 && !detail.playing")
-    # Less is wanted after a reply that went well.
     page.until_stats("leadMs === 150")
 
+    assert 200 in [figures["leadMs"] for figures in page.events("stats")], "before a reply that went well"
     assert page.stats()["underruns"] == 5
     heard = sounds(page, pause_ms=0)
     assert list(np.diff(heard)[:, 0] / MS) == [20, 20, 20, 20, 20, 200, 400]
@@ -179,17 +178,12 @@ def test_playing_survives_jitter_with_a_lead_that_adapts_and_a_truthful_playhead
         assert (played[-1], told[-1][1].buffered_ms) == (total_ms, 0)
 
 
-LEAD_MS = 160
+LEAD_MS = 100
 BLOCKED_MS = 300
 
 
-def replies(level: float) -> Iterator[tuple[int, AudioFrame]]:
-    """Replies of a second each, with pauses, up and down by turns: each frame, and when it is due."""
-    for turn in range(1, 60):
-        sign = 1 if turn % 2 else -1
-        frames = [*speech(turn, sequence=0, ms=1_000, level=sign * level), speech_end(turn, sequence=50, ms=1_000)]
-        for at, frame in enumerate(frames):
-            yield 1_100 * (turn - 1) + 20 * at, frame
+def now_ms() -> float:
+    return SystemClock().now_ns() / NS_PER_MS
 
 
 class Line:
@@ -201,31 +195,39 @@ class Line:
         self.busy = Event()
 
     def serve(self, caller: Caller) -> None:
-        clock = SystemClock()
+        """Replies of a second each, up and down by turns: one when the one before was heard."""
         caller.open(output=PCM)
         caller.listen(self.busy.is_set)
-        began_ns = clock.now_ns()
-        for due_ms, frame in replies(self.level):
-            while (clock.now_ns() - began_ns) / NS_PER_MS < due_ms - LEAD_MS:
-                try:
-                    received = caller.receive(0.01)
-                except TimeoutError:
-                    continue
-                if not isinstance(received, AudioFrame):
-                    continue
-                self.came_ms.append((clock.now_ns() - began_ns) / NS_PER_MS)
-                if received.sequence % 10 == 0:
-                    caller.send(AudioAck(sequence=received.sequence, position_ms=0))
-            caller.send(frame)
+        for turn in range(1, 60):
+            level = self.level if turn % 2 else -self.level
+            began_ms = now_ms()
+            for at, frame in enumerate(speech(turn, sequence=0, ms=1_000, level=level)):
+                while now_ms() < began_ms + 20 * at - LEAD_MS:
+                    self.hear(caller)
+                caller.send(frame)
+            caller.send(speech_end(turn, sequence=50, ms=1_000))
+            while all(report.played_ms < 1_000 for report in reports(caller, turn)):
+                self.hear(caller)
+
+    def hear(self, caller: Caller) -> None:
+        """What the client says within 10 ms, if anything."""
+        try:
+            received = caller.receive(0.01)
+        except TimeoutError:
+            return
+        if isinstance(received, AudioFrame):
+            self.came_ms.append(now_ms())
+            if received.sequence % 10 == 0:
+                caller.send(AudioAck(sequence=received.sequence, position_ms=0))
 
     def gaps(self) -> int:
-        """How often nothing came for half as long as the page is blocked."""
-        return int(np.count_nonzero(np.diff(self.came_ms) > BLOCKED_MS / 2))
+        """How often nothing came for two thirds of the time that the page is blocked."""
+        return int(np.count_nonzero(np.diff(self.came_ms) > BLOCKED_MS * 2 / 3))
 
     def holes(self, blocks: NDArray[np.float64]) -> int:
-        """How often a reply fell silent for 50 ms, in blocks that were played: rows of a frame and its sample."""
+        """How often a reply fell silent for 100 ms, in blocks that were played: rows of a frame and its sample."""
         frames, samples = blocks[np.abs(blocks[:, 1]) == self.level].T
-        return int(np.count_nonzero((np.diff(frames) > 50 * MS) & (samples[1:] == samples[:-1])))
+        return int(np.count_nonzero((np.diff(frames) > 100 * MS) & (samples[1:] == samples[:-1])))
 
 
 START_LINES = "lines => Promise.all(lines.map((options) => new VoiceClient(options).start()))"
