@@ -5,15 +5,19 @@ import http.server
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
@@ -21,13 +25,15 @@ from websockets.typing import Subprotocol
 from voicewire import SUBPROTOCOL
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame, FrameKind
-from voicewire.messages import EngineInfo, Engines, Message, SessionReady, SessionStart, decode_up, encode
+from voicewire.messages import AudioAck, EngineInfo, Engines, Message, SessionReady, SessionStart, decode_up, encode
 
 ROOT = Path(__file__).parents[2]
 PAGES = "/tests/browser/pages"
 CHROMIUM = shutil.which("chromium")
 RAW = {"autoGainControl": False, "noiseSuppression": False, "echoCancellation": False}
 """What a fixture needs to reach the recogniser as it was recorded."""
+RAMP_S = 20
+"""A recording of this length rises from silence to full scale: each sample tells when it was recorded."""
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
@@ -81,6 +87,9 @@ def voice_url() -> Iterator[str]:
         yield ready["url"]
 
 
+Told = TypeVar("Told")
+
+
 class Caller:
     """The client, as a scripted server sees it."""
 
@@ -106,6 +115,10 @@ class Caller:
         """Take `session_start` and answer it."""
         start = self.receive()
         assert isinstance(start, SessionStart)
+        self.accept(start, output=output, token=token)
+        return start
+
+    def accept(self, start: SessionStart, *, output: AudioFormat, token: str = "resume") -> None:
         engine = EngineInfo(name="none")
         self.send(
             SessionReady(
@@ -117,15 +130,33 @@ class Caller:
                 lead_ms=500,
             )
         )
-        return start
+
+    def listen(self, until: Callable[[], bool] = lambda: False, *, each: int = 10) -> None:
+        """Receive until something is true (or the client goes), and acknowledge each tenth frame."""
+        while not until():
+            try:
+                received = self.receive(0.05)
+            except TimeoutError:
+                continue
+            if isinstance(received, AudioFrame) and len(self.frames) % each == 0:
+                self.send(AudioAck(sequence=received.sequence, position_ms=20 * len(self.frames)))
+
+    def told(self, kind: type[Told]) -> list[Told]:
+        """What it said of one type."""
+        return [message for message in self.messages if isinstance(message, kind)]
+
+    def drop(self) -> None:
+        """The network is gone: no goodbye."""
+        self.connection.socket.shutdown(socket.SHUT_RDWR)
 
 
 PCM = AudioFormat(codec=Codec.PCM_S16LE, rate=48_000)
 
 
-def speech(turn_id: int, *, sequence: int, ms: int, start_ms: int = 0) -> list[AudioFrame]:
-    """A reply's frames of 20 ms each, as PCM: a steady half of full scale."""
+def speech(turn_id: int, *, sequence: int, ms: int, start_ms: int = 0, level: float = 0.5) -> list[AudioFrame]:
+    """A reply's frames of 20 ms each, as PCM: a steady level."""
     samples = 960
+    payload = np.full(samples, level * 32_768, "<i2").tobytes()
     return [
         AudioFrame(
             kind=FrameKind.TTS_AUDIO_CHUNK,
@@ -133,10 +164,16 @@ def speech(turn_id: int, *, sequence: int, ms: int, start_ms: int = 0) -> list[A
             turn_id=turn_id,
             sequence=sequence + at,
             pts=(start_ms // 20 + at) * samples,
-            payload=b"\x00\x40" * samples,
+            payload=payload,
         )
         for at in range(ms // 20)
     ]
+
+
+def speech_end(turn_id: int, *, sequence: int, ms: int) -> AudioFrame:
+    """A reply of so many ms has no more audio."""
+    kind, codec = FrameKind.TTS_AUDIO_CHUNK, Codec.PCM_S16LE
+    return AudioFrame(kind=kind, codec=codec, turn_id=turn_id, sequence=sequence, pts=ms * 48, payload=b"")
 
 
 Script = Callable[[Caller], None]
@@ -232,31 +269,73 @@ class Page:
     def stats(self) -> Any:
         return self.events("stats")[-1]
 
+    def until_stats(self, condition: str) -> Any:
+        """Until the newest figures are such as `shedMs > 0`."""
+        figures = "{ shedMs, queuedMs, slowNetwork, underruns, leadMs }"
+        newest = "events.findLast(({type}) => type === 'stats')?.detail"
+        return self.until(f"(newest => newest && (({figures}) => {condition})(newest))({newest})")
+
+    def frame_of(self, condition: str) -> int:
+        """Where the audio graph was when the page was told an event, such as `type === 'message'`."""
+        frame = self.run(f"events.find(({{type, detail}}) => {condition}).frame")
+        assert isinstance(frame, int)
+        return frame
+
+    def heard(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What was played, without the silence: the audio graph's frame of each sample, and the samples."""
+        blocks = self.run("tapped.map(({frame, samples}) => ({frame, samples: [...samples]}))")
+        frames = np.concatenate([block["frame"] + np.arange(len(block["samples"])) for block in blocks] or [[]])
+        samples = np.concatenate([block["samples"] for block in blocks] or [[]])
+        return frames[samples != 0].astype(np.int64), samples[samples != 0]
+
+
+@pytest.fixture(scope="session")
+def ramp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of which each sample tells when it was recorded."""
+    path = tmp_path_factory.mktemp("ramp") / "ramp.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(np.linspace(0, 32_767, RAMP_S * 48_000, endpoint=False).astype("<i2").tobytes())
+    return path
+
 
 @pytest.fixture
-def open_page(play: Any, files_url: str) -> Iterator[Callable[..., Page]]:
+def launch(play: Any) -> Iterator[Callable[..., Any]]:
+    """A Chromium of one's own: `launch("--argument")`."""
+    browsers = []
+
+    def launch(*arguments: str) -> Any:
+        browsers.append(play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments]))
+        return browsers[-1]
+
+    yield launch
+    for browser in browsers:
+        browser.close()
+
+
+@pytest.fixture
+def open_page(launch: Callable[..., Any], files_url: str) -> Callable[..., Page]:
     """Chromium with a fixture as its microphone, spoken once from each getUserMedia on, and a page with a client.
 
     `open_page(fixture, url=…, route=…)`: the options are VoiceClient's. `tap` listens to what is played.
     """
-    browsers = []
 
     def open_page(
-        fixture: str | None,
+        fixture: str | Path | None,
         *arguments: str,
         origin: str | None = None,
         init: str = "",
         tap: bool = False,
         **options: Any,
     ) -> Page:
-        args = ["--no-sandbox", *arguments]
+        args = [*arguments]
         if fixture is not None:
-            wav = ROOT / "fixtures" / fixture / "audio.wav"
+            wav = fixture if isinstance(fixture, Path) else ROOT / "fixtures" / fixture / "audio.wav"
             args += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={wav}%noloop"]
             args += ["--use-fake-ui-for-media-stream"]
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=args)
-        browsers.append(browser)
-        page = browser.new_page()
+        page = launch(*args).new_page()
         if init:
             page.add_init_script(init)
         if tap:
@@ -265,6 +344,4 @@ def open_page(play: Any, files_url: str) -> Iterator[Callable[..., Page]]:
         page.evaluate("options => prepare(options)", {"constraints": RAW, **options})
         return Page(page)
 
-    yield open_page
-    for browser in browsers:
-        browser.close()
+    return open_page

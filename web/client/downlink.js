@@ -33,7 +33,8 @@ export class Downlink {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #endTimer;
   #latencyMs = UNKNOWN_LATENCY_MS;
-  #position = { turnId: 0, playedMs: 0, atMs: 0, playing: false, bufferedMs: 0 };
+  /** The playhead was at `playedMs` (below 0 while the first sound is on its way), and goes no further than `untilMs`. */
+  #position = { turnId: 0, playedMs: 0, atMs: 0, untilMs: 0, bufferedMs: 0 };
   underruns = 0;
   leadMs = 0;
 
@@ -108,15 +109,14 @@ export class Downlink {
     this.#port.postMessage({ type: "flush", turnId });
     if (this.#position.turnId !== turnId) return;
     clearTimeout(this.#endTimer);
-    this.#position = { ...this.#position, playing: false, bufferedMs: 0 };
-    this.#listener.played(turnId, this.#position.playedMs, 0, false, true);
+    const playedMs = this.playedMs(turnId);
+    this.#tell(turnId, playedMs, playedMs, 0, false, true);
   }
 
   /** What the user has heard of a reply by now. @param {number} turnId */
   playedMs(turnId) {
-    const { turnId: current, playedMs, atMs, playing, bufferedMs } = this.#position;
-    if (turnId !== current) return 0;
-    return playing ? playedMs + Math.min(bufferedMs + this.#latencyMs, nowMs() - atMs) : playedMs;
+    const { turnId: current, playedMs, atMs, untilMs } = this.#position;
+    return turnId === current ? Math.max(0, Math.min(untilMs, playedMs + nowMs() - atMs)) : 0;
   }
 
   close() {
@@ -156,23 +156,23 @@ export class Downlink {
     // What was given to the loudspeaker in the last moment is still on its way to the ear.
     const onTheWayMs = Math.max(0, this.#latencyMs - (idleSamples * 1000) / RATE);
     const givenMs = (playedSamples * 1000) / RATE;
-    const playedMs = Math.max(0, givenMs - onTheWayMs);
     const bufferedMs = (bufferedSamples * 1000) / RATE;
-    this.#tell(turnId, playedMs, bufferedMs, playing, false);
+    this.#tell(turnId, givenMs - onTheWayMs, playing ? givenMs + bufferedMs : givenMs, bufferedMs, playing, false);
     clearTimeout(this.#endTimer);
-    if (ended) this.#endTimer = setTimeout(() => this.#tell(turnId, givenMs, 0, false, true), onTheWayMs);
+    if (ended) this.#endTimer = setTimeout(() => this.#tell(turnId, givenMs, givenMs, 0, false, true), onTheWayMs);
   }
 
   /**
    * @param {number} turnId
    * @param {number} playedMs
+   * @param {number} untilMs
    * @param {number} bufferedMs
    * @param {boolean} playing
    * @param {boolean} ended
    */
-  #tell(turnId, playedMs, bufferedMs, playing, ended) {
-    this.#position = { turnId, playedMs, atMs: nowMs(), playing, bufferedMs };
-    this.#listener.played(turnId, playedMs, bufferedMs, playing, ended);
+  #tell(turnId, playedMs, untilMs, bufferedMs, playing, ended) {
+    this.#position = { turnId, playedMs, atMs: nowMs(), untilMs, bufferedMs };
+    this.#listener.played(turnId, Math.max(0, playedMs), bufferedMs, playing, ended);
   }
 }
 

@@ -392,9 +392,8 @@ export class Link {
   #interrupt() {
     const turnId = this.#replying;
     if (!turnId || !this.#downlink) return;
-    const playedMs = this.#downlink.playedMs(turnId);
     this.#downlink.cancel(turnId);
-    this.#wire?.send({ type: "interrupt", turn_id: turnId, played_ms: playedMs });
+    this.#wire?.send({ type: "interrupt", turn_id: turnId, played_ms: this.#downlink.playedMs(turnId) });
   }
 
   /** The user speaks over a reply, as the client hears it. */

@@ -32,6 +32,8 @@ export class Microphone {
   #muted = false;
   #lost = false;
   #closed = false;
+  /** A browser tells one change several times: attempts go one after the other. */
+  #reopening = Promise.resolve();
   #changed = () => this.#devicesChanged();
   #constraints;
 
@@ -93,22 +95,25 @@ export class Microphone {
     this.#stream = null;
     this.#lost = true;
     this.#listener.gone();
-    if (!(await this.#reopen())) this.#listener.problem(new Problem("microphone_unplugged"));
+    await this.#reopen();
+    if (this.#lost && !this.#closed) this.#listener.problem(new Problem("microphone_unplugged"));
   }
 
   async #devicesChanged() {
     this.#listener.devices(await microphones());
-    if (this.#lost) await this.#reopen();
+    await this.#reopen();
   }
 
-  async #reopen() {
-    try {
-      await this.open();
-    } catch {
-      return false;
-    }
-    this.#listener.problem(new Problem("microphone_changed"));
-    return true;
+  #reopen() {
+    return (this.#reopening = this.#reopening.then(async () => {
+      if (!this.#lost || this.#closed) return;
+      try {
+        await this.open();
+      } catch {
+        return;
+      }
+      this.#listener.problem(new Problem("microphone_changed"));
+    }));
   }
 }
 

@@ -4,7 +4,7 @@ import { nowMs, Problem, VoiceClient } from "/web/voicewire.js";
 
 const EVENTS = ["state", "message", "sent", "problem", "devices", "playback", "mark", "stats", "reconnecting"];
 
-/** @type {{type: string, atMs: number, detail: any}[]} */
+/** `frame` is where the audio graph was by then, if a tap listens. @type {{type: string, atMs: number, frame: number, detail: any}[]} */
 const events = [];
 
 Object.assign(window, {
@@ -19,7 +19,8 @@ Object.assign(window, {
     for (const type of EVENTS) {
       client.addEventListener(type, ({ detail }) => {
         const told = detail instanceof Problem ? detail.toJSON() : structuredClone(detail);
-        events.push({ type, atMs: nowMs(), detail: told });
+        const frame = Math.round((window.tapContext?.currentTime ?? 0) * 48_000);
+        events.push({ type, atMs: nowMs(), frame, detail: told });
       });
     }
     document.querySelector("#start").onclick = () => {
