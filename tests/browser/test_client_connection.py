@@ -277,10 +277,16 @@ def test_an_unplugged_microphone_is_told_and_the_next_one_goes_on(
     def recorded() -> NDArray[np.float64]:
         return np.array([recorded_s(frame) for frame in callers[0].frames])
 
+    def starts() -> NDArray[np.intp]:
+        """Where the recording begins anew. A browser that is short of processor time may hand out a silent block."""
+        found = recorded()
+        sounding = np.flatnonzero(found > 0)
+        return sounding[1:][np.diff(found[sounding]) < -0.1]
+
     def until_heard(microphone: int) -> None:
         """A quarter of a second of it, counted from 0: each begins its recording anew."""
         for _ in range(200):
-            if np.count_nonzero(np.diff(recorded()) < -0.1) == microphone and recorded()[-1] > 0.25:
+            if len(starts()) == microphone and recorded()[-1] > 0.25:
                 return
             page.after_ms(50)
         pytest.fail(f"microphone {microphone} was not heard: {recorded()}")
@@ -303,8 +309,8 @@ def test_an_unplugged_microphone_is_told_and_the_next_one_goes_on(
     assert page.states() == ["connecting", "listening"]
     [caller] = callers
     assert gaps(caller.frames) == []
-    _, gone = np.flatnonzero(np.diff(recorded()) < -0.1)
-    assert np.count_nonzero(np.abs(recorded()[gone + 1 :]) < 0.001) >= 15
+    again, back = starts()
+    assert np.count_nonzero(np.abs(recorded()[again:back]) < 0.001) >= 15
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_typing_is_answered_without_a_microphone(open_page: OpenPage, voice_url:
     page.until_state("speaking")
     page.run("client.sendText('hello there')")
     assert page.until_message("reply_cancelled")["reason"] == "text_input"
+    page.until_event("type === 'message' && detail.type === 'transcript_final' && detail.text === 'hello there'")
     assert [message["text"] for message in page.messages("transcript_final")] == ["what time is it", "hello there"]
 
 
