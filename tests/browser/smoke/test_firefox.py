@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.browser.smoke.visit import Visit, is_understood
@@ -67,6 +66,4 @@ def test_a_question_is_understood_and_its_answer_is_heard(visit: Visit, card: So
     assert is_understood(understood), understood
     assert heard.share_of(sent) > 0.6
     # Asked while it opens a stream, Firefox now and then stands still for ever.
-    questions = visit.browser.evaluate("questions")
-    assert len(questions) > 0
-    assert min(np.diff(questions), default=5_000) >= 5_000
+    assert visit.browser.evaluate("questions") == []
