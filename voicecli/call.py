@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -141,7 +142,7 @@ async def place_call(
     truth = SpokenTruth()
     caller = Caller(fixture, recording, truth, timeout_ns=round(settings.timeout_s * NS_PER_S))
     log = CallLog(caller, truth, watch)
-    client = VoiceClient(transport, clock, log, buffer_ns=settings.buffer_ms * NS_PER_MS)
+    client = VoiceClient(transport, clock, log, partial(Player, buffer_ns=settings.buffer_ms * NS_PER_MS))
     gave_up: str | None = None
     try:
         await client.start(_session_start(fixture, recording, settings))
@@ -171,7 +172,9 @@ async def place_call(
     )
 
 
-async def _speak(client: VoiceClient, caller: Caller, recording: Recording, pace: Pace, clock: Clock) -> str | None:
+async def _speak(
+    client: VoiceClient[Player], caller: Caller, recording: Recording, pace: Pace, clock: Clock
+) -> str | None:
     """Send a chunk each 20 ms until the call is over; returns why, where it was given up."""
     player = client.player
     while True:
