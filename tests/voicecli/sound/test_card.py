@@ -89,6 +89,26 @@ def test_what_was_recorded_before_anybody_listened_is_left_out(monkeypatch: pyte
     with_card(library, test)
 
 
+def test_the_loop_is_woken_once_for_all_that_came_before_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = plug_in(monkeypatch, FakePortAudio("card"))
+
+    async def test(microphone: CardMicrophone, speaker: CardSpeaker, clock: SetClock) -> None:
+        loop, calls = asyncio.get_running_loop(), []
+        call = loop.call_soon_threadsafe
+        monkeypatch.setattr(loop, "call_soon_threadsafe", lambda done: calls.append(call(done)))
+
+        def record() -> None:
+            for _ in range(3):
+                library.stream("input").capture(BLOCK, age_s=0)
+
+        await heard(microphone, 3, record)
+        await heard(microphone, 1, record)
+        assert len(calls) == 2
+        monkeypatch.undo()
+
+    with_card(library, test)
+
+
 def test_what_is_received_is_played_when_the_device_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     library = plug_in(monkeypatch, FakePortAudio("card"))
 

@@ -186,6 +186,19 @@ def test_the_lead_grows_to_a_limit_and_shrinks_with_each_reply_without_an_underr
         assert queue.lead_ms == lead_ms
 
 
+def test_a_reply_whose_end_is_told_late_shrinks_the_lead_too() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(2)
+    queue.received(1, samples(30), loud(LEAD_STEP_MS), 0)
+    speaker.play(3)
+    queue.received(2, 0, loud(100), 0)
+    speaker.play(6)
+    assert queue.lead_ms == LEAD_STEP_MS
+    queue.received(2, samples(100), b"", 0)
+    speaker.play()
+    assert queue.lead_ms == LEAD_STEP_MS * 0.75
+
+
 def test_a_flush_fades_out_within_5_ms_of_the_next_block() -> None:
     queue, speaker = playing()
     speaker.play()
@@ -303,6 +316,15 @@ def test_another_rate_of_the_device_is_converted(rate: int) -> None:
     assert np.abs(heard[: rate // 6] - tone(rate, 0, rate // 6)).max() < 200
     assert queue.is_playing(60 * MS)
     assert queue.playhead(1000 * MS) == Playhead(1, 200.0, 0.0)
+
+
+def test_what_the_conversion_holds_back_of_a_flushed_reply_is_not_heard_in_the_next() -> None:
+    queue = PlaybackQueue(44_100)
+    speaker = Loudspeaker(queue)
+    queue.received(1, 0, loud(100), 0)
+    queue.flush(1, 0)
+    queue.received(2, 0, quiet(100), 0)
+    assert np.abs(speaker.play(6, size=882)).max() <= 1
 
 
 def test_a_device_of_another_rate_goes_on_where_the_old_one_broke_off() -> None:

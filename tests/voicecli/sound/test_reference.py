@@ -33,6 +33,15 @@ def test_what_is_too_old_is_skipped() -> None:
     assert reference.read(960) == block(9600 - kept).tobytes()
 
 
+def test_what_was_fetched_before_is_skipped_with_it() -> None:
+    reference = Reference(RATE)
+    reference.write(block(0))
+    reference.read(480)
+    for index in range(1, 11):
+        reference.write(block(index * 960))
+    assert reference.read(960) == block(11 * 960 - RATE * BACKLOG_MS // 1000).tobytes()
+
+
 def test_a_reader_who_comes_late_to_a_full_ring_gets_the_newest_again_with_the_next_block() -> None:
     reference = Reference(RATE)
     for _ in range(51):
