@@ -176,6 +176,8 @@ async def _listen(console: Console, microphone: CardMicrophone) -> float | None:
                 console.print(bar(max(levels[-LINE_FRAMES:])))
             if len(levels) == LISTEN_FRAMES:
                 break
+    if console.is_terminal:
+        console.print()
     loudest = max(levels)
     console.print(verdict(loudest), soft_wrap=True)
     return None if loudest == -math.inf else round(loudest, 1)
