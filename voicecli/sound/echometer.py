@@ -70,7 +70,7 @@ async def _record(
     number = 0
     async for captured in frames:
         near += silence(captured.lost_samples) + captured.pcm
-        reference.played(speaker.played(captured.lost_samples + FRAME_SAMPLES))
+        reference.played(speaker.played())
         far += reference.take(captured.lost_samples + FRAME_SAMPLES).tobytes()
         number += 1
         turn, frame = divmod(number - SETTLE_FRAMES, WINDOW_FRAMES)

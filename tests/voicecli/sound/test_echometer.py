@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 import numpy as np
 import pytest
 
-from voiceaudio.pcm import SAMPLE_BYTES
 from voicecli.sound.echometer import CHIRPS, Measured, measure
 from voicecli.sound.errors import SoundError
 from voicecli.sound.playback import PlaybackQueue
@@ -34,8 +33,8 @@ class Desk:
     def now_ns(self) -> int:
         return self._now_ns
 
-    def played(self, samples: int) -> bytes:
-        pcm, self._played = self._played[: samples * SAMPLE_BYTES], self._played[samples * SAMPLE_BYTES :]
+    def played(self) -> bytes:
+        pcm, self._played = self._played, b""
         return pcm
 
     async def frames(self) -> AsyncGenerator[Captured, None]:
