@@ -242,11 +242,9 @@ class EchoCanceller:
 
     def _skip(self, samples: int) -> None:
         """Keep step over a hole in the microphone's audio."""
-        far = self.far.take(min(samples, FarEnd.HELD_SAMPLES))
+        self.far.take(min(samples, FarEnd.HELD_SAMPLES))
         if samples > self.FORGET_SAMPLES:
             self._reset()
-        else:
-            self._process(np.zeros_like(far), far)
 
 
 def canceller_is_installed() -> bool:

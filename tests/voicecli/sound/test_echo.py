@@ -199,6 +199,50 @@ def test_without_the_library_one_sentence_says_what_to_install(monkeypatch: pyte
         EchoCanceller()
 
 
+# --- what the canceller leaves
+
+
+def canceller_that_leaves(monkeypatch: pytest.MonkeyPatch, left: Callable[[Samples], Samples]) -> EchoCanceller:
+    monkeypatch.setattr(echo, "_load", lambda: (lambda near, far: left(near), lambda: None))
+    return EchoCanceller()
+
+
+def heard(guard: EchoGuard, pcm: bytes, far: bytes, frames: int) -> str:
+    """A letter for each frame: m was muted, . was heard."""
+    return "".join("m" if not any(guard.hear(pcm, far)) else "." for _ in range(frames))
+
+
+def test_a_residue_well_below_the_echo_is_muted_while_there_is_an_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = canceller_that_leaves(monkeypatch, lambda near: (near * 0.39).astype(np.int16))  # 8.2 dB
+    assert heard(guard, LOUD, LOUD, 50) == "m" * 50
+    assert guard.is_muting
+    assert heard(guard, LOUD, QUIET, 30) == "m" * 24 + "." * 6
+
+
+def test_what_is_not_much_below_the_echo_is_the_user_from_the_second_frame_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = canceller_that_leaves(monkeypatch, lambda near: (near * 0.41).astype(np.int16))  # 7.7 dB
+    assert heard(guard, LOUD, LOUD, 20) == "m" + "." * 19
+    assert not guard.is_muting
+
+
+def test_pauses_between_the_users_words_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = canceller_that_leaves(monkeypatch, lambda near: near)
+    assert heard(guard, LOUD, LOUD, 10) == "m" + "." * 9
+    assert heard(guard, NEAR, LOUD, 20) == "." * 14 + "m" * 6
+
+
+def test_where_nothing_is_played_nothing_is_muted(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = canceller_that_leaves(monkeypatch, lambda near: near)
+    assert heard(guard, LOUD, QUIET, 3) + heard(guard, NEAR, QUIET, 3) == "......"
+
+
+def test_whoever_interrupts_by_key_is_heard_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = canceller_that_leaves(monkeypatch, lambda near: (near * 0.1).astype(np.int16))
+    assert heard(guard, LOUD, LOUD, 3) == "mmm"
+    guard.interrupted()
+    assert heard(guard, LOUD, QUIET, 3) == "..."
+
+
 # --- the far end
 
 
@@ -266,6 +310,19 @@ def test_clocks_that_differ_stay_in_step_without_a_jump(ppm: int, block: int, ph
         assert far.samples <= FarEnd.MOST_SAMPLES + 2 * max(block, FRAME_SAMPLES)
     assert far.realignments == 0
     assert far.missing_samples <= 2 * max(block, FRAME_SAMPLES)  # until there is enough to spare, and never after
+
+
+@pytest.mark.parametrize("ppm", [-900, 900])
+def test_a_drift_that_lasts_is_made_up_for(ppm: int) -> None:
+    far, given_samples = FarEnd(), 0
+    for number in range(9000):  # three minutes
+        due = int(number * FRAME_SAMPLES * (1 + ppm * 1e-6))
+        far.played(bytes(2 * (due - given_samples)))
+        given_samples = due
+        far.take(FRAME_SAMPLES)
+    assert far.realignments == 0
+    assert far.samples < FarEnd.MOST_SAMPLES + 2 * FarEnd.WINDOW_FRAMES
+    assert far.missing_samples <= FRAME_SAMPLES + FarEnd.WINDOW_FRAMES  # before it was known
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 3000)), max_size=60))
