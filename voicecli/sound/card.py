@@ -214,8 +214,8 @@ class CardSpeaker(_Side):
         self._channels = 1
         self._mono: Samples = np.zeros(0, np.int16)
 
-    def played(self, samples: int) -> bytes:
-        return self._reference.read(samples)
+    def played(self) -> bytes:
+        return self._reference.read()
 
     def play_silently(self) -> None:
         """A block in place of a device that is lost: the conversation goes on as if it were heard."""

@@ -107,8 +107,8 @@ class FileSpeaker:
         self._clock = clock
         self._reference = Reference(RATE)
 
-    def played(self, samples: int) -> bytes:
-        return self._reference.read(samples)
+    def played(self) -> bytes:
+        return self._reference.read()
 
     async def run(self) -> None:
         """Play, until it is cancelled. Raises SoundError for a file that cannot be written."""

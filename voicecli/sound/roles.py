@@ -39,10 +39,9 @@ class Speaker(Protocol):
         """From the callback to the ear."""
         ...
 
-    def played(self, samples: int) -> bytes:
-        """The next `samples` of what was really played, silence included, mono s16le at RATE: for an echo canceller.
+    def played(self) -> bytes:
+        """All that was really played since the last call, silence included, mono s16le at RATE: for an echo canceller.
 
-        Exactly so many; silence stands for what was not played yet. Whoever falls behind
-        (reference.BACKLOG_MS) gets the newest; what was skipped is gone.
+        Whoever does not ask for a second misses the newest.
         """
         ...
