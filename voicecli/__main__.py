@@ -14,6 +14,7 @@ from voicecli.exits import CliError, ExitCode
 COMMANDS = {
     "serve": "Serve voice sessions over WebSocket, and the page to talk from.",
     "replay": "Replay recorded callers, and draw where each millisecond went.",
+    "devices": "List the sound card's inputs and outputs, and test them.",
     "engines": "List the engines of each role, with their settings.",
 }
 """Each is the function of that name in `voicecli.commands.NAME`, with this as the first line of its docstring."""

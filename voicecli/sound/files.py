@@ -4,7 +4,7 @@ import asyncio
 import math
 import os
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,7 +51,7 @@ class FileMicrophone:
             raise SoundError(f"{path} cannot be read as sound ({_reason(error)}); convert it to WAV") from None
         self._resampler = Resampler(self._file.samplerate, RATE)
 
-    async def frames(self) -> AsyncIterator[Captured]:
+    async def frames(self) -> AsyncGenerator[Captured, None]:
         """Each when its last sample has been spoken; the file's first sample is spoken now. Once only."""
         pace = Pace(self._clock.now_ns(), FRAME_NS)
         with self._file:

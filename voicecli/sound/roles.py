@@ -1,6 +1,6 @@
 """What a conversation hears with and speaks through: a sound card, or files in its place."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Captured(NamedTuple):
 class Microphone(Protocol):
     name: str
 
-    def frames(self) -> AsyncIterator[Captured]:
+    def frames(self) -> AsyncGenerator[Captured, None]:
         """The microphone's audio, gapless but for what `lost_samples` says. Raises SoundError."""
         ...
 
