@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import soundfile
 
 from voicecli import oggopus, wavfile
 from voicecli.fixture import (
@@ -99,8 +100,11 @@ def finish(folder: Path) -> Path:
             file_of_text.write(drafted(folder.resolve().name, journal, samples))
     except OggOpusError as error:
         raise FixtureError(error.path, error.reason) from None
-    except OSError as error:
-        raise FixtureError(folder, f"cannot be finished: {error.strerror or error}") from None
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FixtureError(
+            folder, f"cannot be finished: {reason}; make room, then `voicecli record --finish`"
+        ) from None
     return toml
 
 

@@ -220,6 +220,15 @@ def test_a_folder_without_a_recording_is_refused(tmp_path: Path) -> None:
         draft.finish(tmp_path)
 
 
+def test_a_disk_that_takes_no_more_is_said_and_the_rest_can_be_done_later(tmp_path: Path) -> None:
+    folder = left(tmp_path / "cut", 51)
+    (folder / "audio.wav").mkdir()
+    with pytest.raises(FixtureError, match="cannot be finished: .*; make room, then `voicecli record --finish`"):
+        draft.finish(folder)
+    (folder / "audio.wav").rmdir()
+    assert draft.finish(folder)
+
+
 def test_the_samples_are_as_many_as_the_packets_say(tmp_path: Path) -> None:
     folder = left(tmp_path / "cut", 51)
     draft.finish(folder)
