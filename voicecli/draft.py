@@ -26,7 +26,7 @@ from voicecli.fixture import (
     audio_path,
     words,
 )
-from voicecli.journal import AudioSent, Journal, MessageReceived, MessageSent, read
+from voicecli.journal import REPLIES_NAME, AudioSent, Journal, MessageReceived, MessageSent, read
 from voicecli.microphone import QUIET_FRAMES
 from voicecli.oggopus import OggOpusError
 from voicecli.segments import MIN_SPEECH_MS, RATE, Samples, Segment, found, joined
@@ -92,6 +92,7 @@ def finish(folder: Path) -> Path:
             raise FixtureError(
                 opus, f"holds {packets * FRAME_MS} ms; that is too little for a fixture, record it again"
             )
+        _mend_replies(folder / REPLIES_NAME)
         decoded = oggopus.decode(opus, RATE)
         # The encoder's delay is missing at the end.
         samples = np.pad(decoded, (0, max(0, packets * FRAME_MS * RATE // 1000 - len(decoded))))
@@ -106,6 +107,15 @@ def finish(folder: Path) -> Path:
             folder, f"cannot be finished: {reason}; make room, then `voicecli record --finish`"
         ) from None
     return toml
+
+
+def _mend_replies(replies: Path) -> None:
+    """End the file, which also a whole one survives; without a reply there is none."""
+    try:
+        if replies.exists():
+            oggopus.mend(replies)
+    except OggOpusError:
+        replies.unlink()
 
 
 def drafted(name: str, journal: Journal, samples: Samples) -> str:

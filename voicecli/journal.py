@@ -37,6 +37,8 @@ from voicewire.messages import (
     TurnEnd,
 )
 
+REPLIES_NAME = "replies.opus"
+"""The packets of all replies, in the order in which they were received."""
 SCHEMA: Literal["voicecli.session/1"] = "voicecli.session/1"
 
 Parsed = TypeVar("Parsed")
@@ -90,9 +92,12 @@ class MessageReceived(Line, frozen=True, kw_only=True, tag="message_received"):
 
 
 class ReplyAudioReceived(Line, frozen=True, kw_only=True, tag="reply_audio_received"):
+    """One message with audio of a reply; its Opus packets are the next ones of `replies.opus`."""
+
     turn_id: int
     pts: int
-    bytes: int
+    packets: int
+    """0 at the end of a reply, and for another codec, whose audio is not kept."""
 
 
 class MarkNoted(Line, frozen=True, kw_only=True, tag="mark_noted"):

@@ -5,7 +5,7 @@ piece at once, and drafts `fixture.toml` at the end. What a crash leaves is fini
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import msgspec
 
 from voicecli import draft, journal, viewstate
 from voicecli.fixture import JOURNAL_NAME, AudioCodec, FixtureError, audio_path
-from voicecli.journal import Entry, Header
+from voicecli.journal import REPLIES_NAME, Entry, Header
 from voicecli.oggopus import OggOpusPages
 from voicewire.clock import ms, utc_now
-from voicewire.frames import AudioFrame
+from voicewire.formats import Codec
+from voicewire.frames import AudioFrame, unpack_packets
 from voicewire.messages import Message, SessionReady, SessionStart, Up
 
 Sink = Callable[[bytes], object]
@@ -31,17 +32,22 @@ class Tape:
     The session is never ended by its recording: what cannot be written any more is not, and `failure` says why.
     """
 
-    def __init__(self, audio: Sink, lines: Sink, header: Header, pre_skip: int, now_ns: int) -> None:
+    def __init__(self, audio: Sink, replies: Sink, lines: Sink, header: Header, pre_skip: int, now_ns: int) -> None:
         """`pre_skip` is the encoder's delay at 48 kHz; times are written since `now_ns`."""
         self.failure: str | None = None
         """A sentence on why the recording stopped before the session did."""
         self.packets = 0
+        """Of the microphone, so far."""
         self._audio = audio
+        self._replies = replies
         self._lines = lines
         self._origin_ns = now_ns
         self._pages = OggOpusPages(pre_skip)
+        # All that a reply's decoder gives is heard.
+        self._reply_pages = OggOpusPages(0)
         self._write(lines, journal.line(header))
         self._write(audio, self._pages.begin())
+        self._write(replies, self._reply_pages.begin())
 
     def audio_sent(self, packets: Sequence[bytes], captured_ns: int, now_ns: int) -> None:
         """One message with microphone audio was sent; its first sample was captured at `captured_ns`."""
@@ -64,9 +70,7 @@ class Tape:
     def received(self, message: Message | AudioFrame, now_ns: int) -> None:
         t_ms = self._ms(now_ns)
         if isinstance(message, AudioFrame):
-            size = len(message.payload)
-            entry = journal.ReplyAudioReceived(t_ms=t_ms, turn_id=message.turn_id, pts=message.pts, bytes=size)
-            self._note(entry)
+            self._reply_received(message, t_ms)
             return
         if isinstance(message, SessionReady):
             message = msgspec.structs.replace(message, resume_token=REDACTED)
@@ -91,6 +95,14 @@ class Tape:
     def end(self) -> None:
         """Nothing more is recorded."""
         self._write(self._audio, self._pages.end())
+        self._write(self._replies, self._reply_pages.end())
+
+    def _reply_received(self, frame: AudioFrame, t_ms: float) -> None:
+        packets = unpack_packets(frame.payload) if frame.codec is Codec.OPUS else []
+        count = len(packets)
+        self._note(journal.ReplyAudioReceived(t_ms=t_ms, turn_id=frame.turn_id, pts=frame.pts, packets=count))
+        for packet in packets:
+            self._write(self._replies, self._reply_pages.add(packet))
 
     def _note(self, entry: Entry) -> None:
         self._write(self._lines, journal.line(entry))
@@ -119,10 +131,11 @@ def record_into(
     prepare(folder)
     created = utc_now().isoformat(timespec="seconds")
     header = Header(created=created, microphone=microphone, sent_before_ms=sent_before_ms)
-    opus, lines = audio_path(folder, AudioCodec.OPUS), folder / JOURNAL_NAME
+    paths = _paths(folder)
     try:
-        with opus.open("xb", buffering=0) as opus_file, lines.open("xb", buffering=0) as lines_file:
-            tape = Tape(_appending(opus_file), _appending(lines_file), header, pre_skip, now_ns)
+        with ExitStack() as files:
+            audio, replies, lines = (_appending(files.enter_context(path.open("xb", buffering=0))) for path in paths)
+            tape = Tape(audio, replies, lines, header, pre_skip, now_ns)
             try:
                 yield tape
             finally:
@@ -139,10 +152,15 @@ def _finish(folder: Path, packets: int) -> None:
     if packets:
         draft.finish(folder)
         return
-    for path in (audio_path(folder, AudioCodec.OPUS), folder / JOURNAL_NAME):
+    for path in _paths(folder):
         path.unlink()
     folder.rmdir()
     raise FixtureError(folder, "nothing was recorded")
+
+
+def _paths(folder: Path) -> list[Path]:
+    """What is written as the session goes on: the microphone's audio, the replies' and the journal."""
+    return [audio_path(folder, AudioCodec.OPUS), folder / REPLIES_NAME, folder / JOURNAL_NAME]
 
 
 def _appending(file: FileIO) -> Sink:

@@ -201,6 +201,16 @@ def test_what_was_cut_off_becomes_a_sound_fixture(tmp_path: Path) -> None:
     assert fixture.load(folder).end_ms == 3000
 
 
+def test_replies_that_were_cut_off_are_mended_and_those_that_were_none_are_left_out(tmp_path: Path) -> None:
+    folder, other = left(tmp_path / "cut", 51), left(tmp_path / "other", 51)
+    (folder / "replies.opus").write_bytes((folder / "audio.opus").read_bytes())
+    (other / "replies.opus").write_bytes(OggOpusPages(0).begin())
+    draft.finish(folder)
+    draft.finish(other)
+    assert len(oggopus.read_packets(folder / "replies.opus").packets) == 50
+    assert not (other / "replies.opus").exists()
+
+
 def test_too_little_for_a_fixture_is_refused(tmp_path: Path) -> None:
     assert draft.finish(left(tmp_path / "cut", 11))
     short = tmp_path / "short"
@@ -223,7 +233,7 @@ def test_a_folder_without_a_recording_is_refused(tmp_path: Path) -> None:
 def test_a_disk_that_takes_no_more_is_said_and_the_rest_can_be_done_later(tmp_path: Path) -> None:
     folder = left(tmp_path / "cut", 51)
     (folder / "audio.wav").mkdir()
-    with pytest.raises(FixtureError, match="cannot be finished: .*; make room, then `voicecli record --finish`"):
+    with pytest.raises(FixtureError, match=r"cannot be finished: .*; make room, then `voicecli record --finish`"):
         draft.finish(folder)
     (folder / "audio.wav").rmdir()
     assert draft.finish(folder)

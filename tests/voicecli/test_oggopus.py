@@ -202,9 +202,11 @@ def test_a_page_is_written_each_ten_packets() -> None:
     assert [index for index, wrote in enumerate(added) if wrote] == [10, 20]
 
 
-def test_a_packet_that_a_fixture_could_not_send_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a packet of 10 ms; record mono packets of 20 ms"):
-        OggOpusPages(312).add(b"\x00")
+def test_packets_of_another_length_are_written_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.opus"
+    path.write_bytes(b"".join(_paged([b"\x10"] * 3, 0)))
+    assert _refusal(path) == "packet 0 is 40 ms mono; encode in mono with frames of 20 ms"
+    assert int.from_bytes(path.read_bytes().split(b"OggS")[-1][2:10], "little") == 3 * 1920
 
 
 def test_wherever_a_file_is_cut_off_its_whole_pages_are_mended(opus: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from voicecli import draft, fixture, journal, lint, oggopus, viewstate
 from voicecli.call import CallRecord, CallSettings, place_call
 from voicecli.client import VoiceClient
 from voicecli.fixture import FixtureError, When
-from voicecli.journal import AudioSent, Header, MessageReceived
+from voicecli.journal import AudioSent, Header, MessageReceived, ReplyAudioReceived
 from voicecli.microphone import record
 from voicecli.tape import Tape, record_into
 from voicecli.virtualtime import VirtualLoop
@@ -268,6 +268,15 @@ def test_a_recording_that_starts_in_the_middle_of_a_session_counts_from_there(tm
     assert lint.lint(folder) == []
 
 
+def test_the_replies_are_kept_as_they_were_received(tmp_path: Path) -> None:
+    folder = tmp_path / "held"
+    served(talked(folder))
+    noted = [entry for entry in journal.read(folder).entries if isinstance(entry, ReplyAudioReceived)]
+    kept = oggopus.read_packets(folder / "replies.opus")
+    assert len(kept.packets) == sum(entry.packets for entry in noted) > 100
+    assert {entry.turn_id for entry in noted} == {1, 2}
+
+
 # --- the tape alone
 
 
@@ -276,12 +285,17 @@ class Reel:
 
     def __init__(self, broken_after: int = 1_000_000) -> None:
         self.audio = b""
+        self.replies = b""
         self.lines = b""
         self._left = broken_after
-        self.tape = Tape(self._audio, self._line, Header(created="2026-01-01T00:00:00+00:00"), 120, 1000 * MS)
+        header = Header(created="2026-01-01T00:00:00+00:00")
+        self.tape = Tape(self._audio, self._reply, self._line, header, 120, 1000 * MS)
 
     def _audio(self, data: bytes) -> None:
         self.audio += data
+
+    def _reply(self, data: bytes) -> None:
+        self.replies += data
 
     def _line(self, data: bytes) -> None:
         if not self._left:
@@ -301,7 +315,10 @@ def test_each_thing_is_a_line_with_its_time_since_the_beginning() -> None:
     tape.sent(TextInput(text="hello"), 1044 * MS)
     tape.sent(Clock(ping_id=1, sent_ms=3.0), 1044 * MS)
     tape.received(AudioAck(sequence=1, position_ms=20), 1045 * MS)
-    tape.received(AudioFrame(FrameKind.TTS_AUDIO_CHUNK, Codec.OPUS, 3, 9, 960, b"123"), 1046 * MS)
+    tape.received(
+        AudioFrame(FrameKind.TTS_AUDIO_CHUNK, Codec.OPUS, 3, 9, 960, pack_packets(QUESTION.packets[:2])), 1046 * MS
+    )
+    tape.received(AudioFrame(FrameKind.TTS_AUDIO_CHUNK, Codec.PCM_S16LE, 3, 9, 960, b"12"), 1046 * MS)
     tape.noted(viewstate.MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, 1050 * MS), 1047 * MS)
     tape.noted(viewstate.MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, None), 1048 * MS)
     tape.noted(viewstate.ReplyScheduled(3, 1050 * MS), 1049 * MS)
@@ -311,7 +328,8 @@ def test_each_thing_is_a_line_with_its_time_since_the_beginning() -> None:
         {"event": "muted", "t_ms": 1.0, "muted": True},
         {"event": "audio_sent", "t_ms": 43.0, "captured_ms": 2.123, "packets": 2},
         {"event": "message_sent", "t_ms": 44.0, "message": {"type": "text_input", "text": "hello"}},
-        {"event": "reply_audio_received", "t_ms": 46.0, "turn_id": 3, "pts": 960, "bytes": 3},
+        {"event": "reply_audio_received", "t_ms": 46.0, "turn_id": 3, "pts": 960, "packets": 2},
+        {"event": "reply_audio_received", "t_ms": 46.0, "turn_id": 3, "pts": 960, "packets": 0},
         {"event": "mark_noted", "t_ms": 47.0, "turn_id": 3, "mark": "reply.first_audible", "at_ms": 50.0},
         {"event": "mark_noted", "t_ms": 48.0, "turn_id": 3, "mark": "reply.first_audible", "at_ms": None},
         {"event": "reply_scheduled", "t_ms": 49.0, "turn_id": 3, "at_ms": 50.0},
@@ -343,6 +361,8 @@ def test_the_packets_are_read_back_byte_for_byte(tmp_path: Path) -> None:
         speak(tape, 100)
     read = oggopus.read_packets(tmp_path / "new" / "audio.opus")
     assert read == oggopus.OpusFile(120, QUESTION.packets[:100], 100 * 960 - 120)
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {"audio.opus", "audio.wav", "session.jsonl", "fixture.toml"}
 
 
 def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
