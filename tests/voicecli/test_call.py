@@ -32,6 +32,7 @@ from voicewire.messages import (
     ReplyCancelled,
     SpeechStarted,
     SpeechStopped,
+    TextInput,
     TranscriptFinal,
     TurnDetection,
     TurnDetectionMode,
@@ -322,4 +323,20 @@ def test_a_recorded_interruption_stops_the_reply_that_is_heard_now() -> None:
     (heard,) = record.replies
     assert interrupted.turn_id == 1
     assert interrupted.played_ms == pytest.approx(heard.samples / 16, abs=0.1)
+    assert record.gave_up is None
+
+
+def test_what_was_typed_last_is_answered_before_the_call_ends() -> None:
+    spoken_once = [Sending((index + 1) * 20 * NS_PER_MS, index * 20 * NS_PER_MS, 1) for index in range(50)]
+    typed = Sending(2000 * NS_PER_MS, act=TextInput(text="and now"))
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.answer(1, "hello there", from_ms=200, to_ms=700)
+        await peer.until(lambda: bool(peer.all(TextInput)))
+        await peer.until_audio(1000 + 700)  # long after the call could have been over
+        await peer.say(TurnEnd(turn_id=2, outcome=TurnOutcome.COMPLETED))
+
+    record, _ = call(script, made(spoken(when=When.RECORDED)), schedule=Schedule([*spoken_once, typed]))
+    assert [turn.turn_id for turn in record.view.turns] == [1, 2]
     assert record.gave_up is None

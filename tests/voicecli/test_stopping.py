@@ -45,7 +45,7 @@ def test_a_second_signal_ends_the_process_as_ever() -> None:
             await asyncio.sleep(0)
             # What was in force before it: the loop's own, which cancels its task.
             os.kill(os.getpid(), signal.SIGINT)
-            await asyncio.Event().wait()
+            await asyncio.sleep(PATIENCE_S)
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
