@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from voiceaudio.errors import AudioError
 from voiceaudio.opus import DECODED_RATE, OpusDecoder
 from voicecli.player import Playhead
-from voicecli.transport import CallError, NoConnection, NoVoicewire, Transport, TransportClosed
+from voicecli.transport import CallError, NoConnection, NoVoicewire, Refused, Transport, TransportClosed
 from voicecli.viewstate import ClockMeasured, Event, MarkNoted, PlayheadMoved, ReplyScheduled
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock
 from voicewire.clock_offset import ClockOffset
@@ -36,16 +36,16 @@ PING_INTERVAL_S = 2.0
 PLAYBACK_INTERVAL_NS = 100 * NS_PER_MS
 BEGINNING_INTERVAL_NS = 20 * NS_PER_MS
 
-_NOT_THE_PROTOCOL = frozenset(
+_REFUSALS = frozenset(
     {
         ErrorCode.UNAUTHORIZED,
         ErrorCode.SERVER_FULL,
-        ErrorCode.GOING_AWAY,
+        ErrorCode.TOO_MANY_SESSIONS,
+        ErrorCode.SESSION_EXPIRED,
         ErrorCode.IDLE_TIMEOUT,
-        ErrorCode.OVERLOADED,
-        ErrorCode.INTERNAL,
     }
 )
+_FAILURES = frozenset({ErrorCode.GOING_AWAY, ErrorCode.OVERLOADED, ErrorCode.INTERNAL})
 """Fatal errors that are nobody's breach of the protocol."""
 
 
@@ -247,8 +247,7 @@ class VoiceClient(Generic[PlayoutT]):
             case ClockMessage():
                 self._observe(message, now_ns)
             case Error(fatal=True):
-                kind: type[CallError] = NoConnection if message.code in _NOT_THE_PROTOCOL else NoVoicewire
-                raise kind(f"the server ended the session: {message.message} ({message.code.value})")
+                raise _ended(message)
         self._listener.received(message, now_ns)
         if isinstance(message, ReplyCancelled):
             self._note_silence(message, now_ns)
@@ -307,6 +306,13 @@ class VoiceClient(Generic[PlayoutT]):
             await self._transport.send(self._connection.send(message))
         except TransportClosed as closed:
             raise _lost(closed) from None
+
+
+def _ended(error: Error) -> CallError:
+    sentence = f"the server ended the session: {error.message} ({error.code.value})"
+    if error.code in _REFUSALS:
+        return Refused(sentence)
+    return NoConnection(sentence) if error.code in _FAILURES else NoVoicewire(sentence)
 
 
 def _lost(closed: TransportClosed) -> CallError:

@@ -19,6 +19,7 @@ from voicecli.client import VoiceClient
 from voicecli.fixture import FixtureError, When
 from voicecli.journal import AudioSent, Header, MessageReceived, ReplyAudioReceived
 from voicecli.microphone import record
+from voicecli.player import Player
 from voicecli.tape import Tape, record_into
 from voicecli.virtualtime import VirtualLoop
 from voiceserver.service import Service
@@ -187,7 +188,7 @@ def talked(folder: Path) -> Act:
     async def act(end: ClientEnd, loop: VirtualLoop) -> None:
         origin_ns = loop.now_ns()
         with record_into(folder, origin_ns, pre_skip=QUESTION.pre_skip) as tape:
-            client = VoiceClient(end, loop, tape)
+            client = VoiceClient(end, loop, tape, Player)
             start = SessionStart(turn_detection=TurnDetection(mode=TurnDetectionMode.MANUAL), token="secret")
             tape.sent(start, loop.now_ns())
             await client.start(start)
