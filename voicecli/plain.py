@@ -67,7 +67,7 @@ def _session_lines(before: TalkState, event: TalkEvent) -> Iterator[str]:
         case RecordingChanged(folder):
             yield f"recording to {folder}" if folder else f"recorded to {before.recording}"
         case EchoGuardChosen(sentence):
-            yield f"echo: {sentence}"
+            yield sentence
         case DeviceOpened(role, name):
             yield f"{role.value}: {name}"
         case DeviceLost(_, problem) | ProblemTold(problem):
@@ -125,7 +125,7 @@ def _latency_lines(state: TalkState, turn: TurnView) -> Iterator[str]:
             if abs(bar.critical.length_ns) >= NS_PER_MS
         ]
         total = f"{found.title} {found.fall.voice_to_voice_ns / NS_PER_MS:.0f} ms"
-        yield f"latency: {total} ({', '.join(parts)})" if parts else f"latency: {total}"
+        yield f"latency: {total} ({'; '.join(parts)})" if parts else f"latency: {total}"
     stop_ns = barge_in_stop_ns(turn)
     if stop_ns is not None:
         yield f"latency: barge-in stop {stop_ns / NS_PER_MS:.0f} ms"
