@@ -132,9 +132,14 @@ class Conversation:
         self._was_slow = False
         self._over = asyncio.Event()
 
+    def watched_by(self, watch: Watcher) -> None:
+        """Another watcher from now on."""
+        self._watch = watch
+
     async def run(self) -> None:
         """Converse until the user quits. Raises CallError where the session cannot go on, and SoundError."""
-        self.tell(EchoGuardChosen(self._sound.guard.note))
+        if self._sound.guard.note:
+            self.tell(EchoGuardChosen(self._sound.guard.note))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._listen()), group.create_task(self._tick())]

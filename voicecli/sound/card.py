@@ -60,7 +60,18 @@ class DeviceBack(NamedTuple):
         return f"the {self.direction} device {self.name} is back"
 
 
-Listener = Callable[[DeviceLost | DeviceBack], None]
+class DeviceRefused(NamedTuple):
+    """The device that was asked for cannot be opened; the one before goes on."""
+
+    direction: Direction
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+Listener = Callable[[DeviceLost | DeviceBack | DeviceRefused], None]
 
 
 class _Side:
@@ -281,6 +292,8 @@ class Card:
         self._clock = clock
         self._listener = listener
         self._thread = ThreadPoolExecutor(1, "sound")
+        self._wishes: dict[Direction, Device] = {}
+        """Devices to change to, at the next look."""
         self._sides: list[CardMicrophone | CardSpeaker] = [
             side for side in (self.microphone, self.speaker) if side is not None
         ]
@@ -300,15 +313,34 @@ class Card:
         await self._close(self._sides)
         self._thread.shutdown(wait=False)
 
+    def change(self, device: Device, direction: Direction) -> None:
+        """Go on with another device; the listener is told that it is in use, or why it is not."""
+        self._wishes[direction] = device
+
     async def run(self) -> None:
         """Look after the devices, until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._play_silently())
             while True:
                 await asyncio.sleep(WATCH_S)
+                for side in self._sides:
+                    if (device := self._wishes.pop(side.direction, None)) is not None:
+                        await self._change(side, device)
                 now_ns = self._clock.now_ns()
                 if stopped := [side for side in self._sides if side.has_stopped(now_ns)]:
                     await self._recover(stopped)
+
+    async def _change(self, side: CardMicrophone | CardSpeaker, device: Device) -> None:
+        before = side.device
+        await self._close([side])
+        try:
+            await self._open(side, device)
+        except SoundError as error:
+            self._listener(DeviceRefused(side.direction, device.name, str(error)))
+            if not await self._reopen(side, before):
+                await self._recover([side])
+            return
+        self._listener(DeviceBack(side.direction, device.name, True))
 
     async def _recover(self, stopped: list[CardMicrophone | CardSpeaker]) -> None:
         await self._close(stopped)

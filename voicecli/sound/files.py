@@ -116,7 +116,7 @@ class FileSpeaker:
         block: Samples = np.empty(FRAME_SAMPLES, np.int16)
         with _GrowingWav(self._path) as wav:
             while pace.index < LONGEST_WAV_S * RATE // FRAME_SAMPLES:
-                self.queue.fill(block, pace.captured_ns(pace.index))
+                self.queue.fill(block, max(pace.captured_ns(pace.index), self._clock.now_ns()))
                 self._reference.write(block)
                 wav.append(block)
                 await asyncio.sleep(max(0, pace.deadline_ns - self._clock.now_ns()) / NS_PER_S)

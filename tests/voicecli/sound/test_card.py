@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests.soundcard import Heard, SoundCard, missing_packages
 from tests.voicecli.sound.portaudio import FakePortAudio, plug_in
 from voicecli.player import Playhead
-from voicecli.sound.card import Card, CardMicrophone, CardSpeaker, DeviceBack, DeviceLost
+from voicecli.sound.card import Card, CardMicrophone, CardSpeaker, DeviceBack, DeviceLost, DeviceRefused
 from voicecli.sound.devices import Device, Direction, choose, devices, rescan
 from voicecli.sound.errors import SoundError
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Captured
@@ -30,7 +30,7 @@ class SetClock:
         return self.ns
 
 
-Told = list[DeviceLost | DeviceBack]
+Told = list[DeviceLost | DeviceBack | DeviceRefused]
 
 
 def with_card(
@@ -337,6 +337,30 @@ def test_the_gap_of_a_lost_microphone_is_told(monkeypatch: pytest.MonkeyPatch) -
             assert after.lost_samples == max(0, passed_ns) * RATE // 1_000_000_000
 
     watched(library, test)
+
+
+@pytest.mark.usefixtures("quick")
+def test_another_device_is_used_from_then_on_and_what_was_chosen_before_goes_on_where_it_cannot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = plug_in(monkeypatch, FakePortAudio("built-in", "headset", "broken"))
+    library.plugged.remove("broken")
+
+    async def test(card: Card, told: Told) -> None:
+        assert card.speaker is not None
+        card.change(devices()[1], Direction.OUTPUT)
+        await until(told, 1)
+        assert (card.speaker.name, library.stream("output").name) == ("headset", "headset")
+        card.change(devices()[2], Direction.OUTPUT)
+        await until(told, 2)
+        while not [stream for stream in library.streams if stream.direction == "output"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        assert (card.speaker.name, library.stream("input").name) == ("headset", "built-in")
+
+    back, refused = watched(library, test)
+    assert back == DeviceBack(Direction.OUTPUT, "headset", is_other=True)
+    assert (type(refused), refused.name) == (DeviceRefused, "broken")
+    assert str(refused).startswith("the output device broken cannot be opened (Device unavailable)")
 
 
 def test_events_are_sentences() -> None:
