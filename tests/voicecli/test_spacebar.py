@@ -24,6 +24,10 @@ def test_a_second_tap_so_soon_that_it_might_be_a_repetition_switches_once_none_f
     assert switches(100, 101 + FIRST_REPEAT_MS) == [100, 101 + FIRST_REPEAT_MS]
 
 
+def test_a_third_tap_is_one_again() -> None:
+    assert switches(100, 400, 700) == [100, 400 + REPEAT_MS, 700]
+
+
 def test_a_held_key_switches_back_when_it_is_let_go() -> None:
     repeated = [100, *range(600, 2000, 33)]
     assert switches(*repeated) == [100, repeated[-1] + LET_GO_MS]
