@@ -14,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import Resize
+from textual.reactive import Reactive
 from textual.widgets import ContentSwitcher, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -60,6 +61,9 @@ class TalkApp(App[None]):
     TITLE = "voicecli talk"
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "app.tcss"
+    # Textual looks at it once, when the app is made: whether NO_COLOR takes all colours away, or leaves greys that on a
+    # terminal's own background cannot be seen.
+    theme = Reactive(THEMES["terminal"])
     # With priority each key is acted on before the next one is looked at: what is typed right after t, as over a slow
     # line, is text and no command. `check_action` lets the keys through to the line for typing.
     BINDINGS: ClassVar[list[BindingType]] = [

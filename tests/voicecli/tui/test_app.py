@@ -1,4 +1,5 @@
 import asyncio
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -313,6 +314,21 @@ def test_without_colours_neighbours_in_a_bar_differ(monkeypatch: pytest.MonkeyPa
         assert "▓ endpointing 622" in screen(app)
 
     drive(SPEAKING, look)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_without_colours_all_is_in_the_terminals_own_two(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def run() -> str:
+        app = TalkApp(Told(), talked(SPEAKING, RecordingChanged("x"), 0), theme=theme)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            return app.export_screenshot()
+
+    foreground, background, dim = "#c5c8c6", "#292929", "#868887"
+    fills = set(re.findall(r"fill: (#\w+)|rect fill=\"(#\w+)\"", asyncio.run(run())))
+    assert {one or other for one, other in fills} <= {foreground, background, dim}
 
 
 def test_a_device_that_comes_back_takes_its_problem_with_it() -> None:
