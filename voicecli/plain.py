@@ -25,10 +25,9 @@ from voicecli.talkstate import (
     TalkEvent,
     TalkState,
 )
-from voicecli.turnfalls import TurnFall, turn_fall
+from voicecli.turnfalls import TurnFall, barge_in_stop_ns, turn_fall
 from voicecli.viewstate import TurnView
 from voicewire.clock import NS_PER_MS, ms, ns
-from voicewire.marks import BARGE_IN_STOP
 from voicewire.messages import (
     Error,
     GoingAway,
@@ -129,11 +128,6 @@ def _latency_lines(state: TalkState, turn: TurnView) -> Iterator[str]:
     stop_ns = barge_in_stop_ns(turn)
     if stop_ns is not None:
         yield f"latency: barge-in stop {stop_ns / NS_PER_MS:.0f} ms"
-
-
-def barge_in_stop_ns(turn: TurnView) -> int | None:
-    start_ns, end_ns = turn.marks.get(BARGE_IN_STOP.start), turn.marks.get(BARGE_IN_STOP.end)
-    return None if start_ns is None or end_ns is None else end_ns - start_ns
 
 
 def _sentences(problem: Problem) -> str:

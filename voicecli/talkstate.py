@@ -261,7 +261,7 @@ def _answering(call: ViewState) -> Doing | None:
 def talked(state: TalkState, event: TalkEvent, now_ns: int) -> TalkState:
     """The state after `event`, which came at `now_ns` on the client's clock. What shows nothing changes nothing."""
     after = _own(state, event) if isinstance(event, OwnEvent) else _heard(state, event)
-    if not isinstance(event, FREQUENT) and (after is not state or isinstance(event, Error)):
+    if not isinstance(event, FREQUENT) and after is not state:
         after = replace(after, log=(*after.log[-(MAX_ENTRIES - 1) :], Entry(now_ns, event)))
     if after.began_ns is None and after is not state:
         after = replace(after, began_ns=now_ns)

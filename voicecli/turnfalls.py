@@ -7,6 +7,7 @@ from typing import NamedTuple
 from voicecli.talkstate import TalkState
 from voicecli.viewstate import TurnView, ViewState
 from voicecli.waterfall import PARTS, Waterfall, turnaround, waterfall
+from voicewire.marks import BARGE_IN_STOP
 from voicewire.messages import TurnOutcome
 
 
@@ -18,6 +19,11 @@ class TurnFall(NamedTuple):
     server dates it, or from the commit."""
     key: tuple[int, int]
     """Number of the connection, and turn id: unique in a conversation."""
+
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """All that is drawn of it. While the reply is heard its playhead moves, which does not count."""
+        return (self.key, self.fall, self.witnessed)
 
     @property
     def title(self) -> str:
@@ -57,6 +63,11 @@ def medians(falls: Sequence[TurnFall]) -> Medians:
         if lengths_ns:
             parts_ns[part.name] = median(lengths_ns)
     return Medians(len(complete), median(total_ns for _, total_ns in complete), parts_ns)
+
+
+def barge_in_stop_ns(turn: TurnView) -> int | None:
+    start_ns, end_ns = turn.marks.get(BARGE_IN_STOP.start), turn.marks.get(BARGE_IN_STOP.end)
+    return None if start_ns is None or end_ns is None else end_ns - start_ns
 
 
 class TurnFalls:

@@ -167,6 +167,16 @@ def test_a_cough_over_an_answer_does_not_end_it() -> None:
     assert doing(coughed) is Doing.SPEAKING
 
 
+def test_an_answer_that_was_cancelled_is_spoken_no_more_whether_or_not_its_turn_is_over() -> None:
+    cut = ReplyCancelled(turn_id=3, reason=CancelReason.INTERRUPT, heard_ms=900, heard_text="Once")
+    assert doing(after(cut, state=acted(SCENES["speaking"]))) is Doing.LISTENING
+
+
+@pytest.mark.parametrize("event", [SessionReconnecting(1, 0.0), SessionClosed(None), READY])
+def test_an_utterance_does_not_outlive_its_connection(event: TalkEvent) -> None:
+    assert not after(event, state=acted(TALKING, push_to_talk=True)).talking
+
+
 def test_a_new_connection_begins_a_new_call_and_keeps_the_turns_of_the_one_before() -> None:
     before = acted([*connected(), *whole(WEATHER)])
     state = after(SessionReconnecting(2, 500.0), state=before)
