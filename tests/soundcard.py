@@ -163,7 +163,8 @@ class SoundCard:
         self._folder = Path(tempfile.mkdtemp(prefix="card-"))
         (self._folder / "card.pa").write_text(_CARD % self._socket)
         command = ["pulseaudio", "-n", "-F", str(self._folder / "card.pa"), "--daemonize=no", "--use-pid-file=no"]
-        command += ["--exit-idle-time=-1", "--disallow-exit=yes", "--high-priority=yes", "--realtime=no"]
+        # A test run that is killed leaves it alone: then it goes by itself.
+        command += ["--exit-idle-time=600", "--disallow-exit=yes", "--high-priority=yes", "--realtime=no"]
         command += ["--log-target=stderr", "--log-level=error"]
         home = {"HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder), "PULSE_STATE_PATH": str(self._folder)}
         with (self._folder / "log").open("wb") as log:

@@ -212,12 +212,18 @@ def scripted() -> Iterator[Callable[[Script], str]]:
 
 
 @pytest.fixture(scope="session")
-def play() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+def playwright() -> Iterator[Any]:
+    """There can be only one in a process."""
+    library = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with library.sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def play(playwright: Any) -> Any:
     if CHROMIUM is None:
         pytest.skip("needs chromium: install the package chromium")
-    with playwright.sync_playwright() as play:
-        yield play
+    return playwright
 
 
 class Page:

@@ -5,6 +5,9 @@ import { Problem } from "./problem.js";
 const RATE = 48_000;
 /** A context that may run does so within this. */
 const RESUMING_MS = 1_000;
+/** How long to leave the browser alone with streams that it opens, and how often to ask afterwards. */
+const SETTLING_MS = 1_000;
+const ASKING_MS = 5_000;
 
 /** Capture and playback worklets. Their ports go to the link, wherever that lives. */
 export class Sound {
@@ -14,6 +17,8 @@ export class Sound {
   #source = null;
   /** @type {MediaStreamAudioDestinationNode | null} */
   #recorded = null;
+  #outputLatencyMs = 0;
+  #askAtMs = performance.now() + SETTLING_MS;
 
   /**
    * @param {AudioContext} context
@@ -61,9 +66,18 @@ export class Sound {
     return new Sound(context, onLevel);
   }
 
-  /** From the graph to the ear, as far as the browser knows; 0 where it does not. */
+  /**
+   * From the graph to the ear, as far as the browser knows; 0 where it does not, and at first. It is asked seldom, and
+   * not while it opens a stream: Firefox asks its sound server then and there, and over PulseAudio both sometimes wait
+   * for each other for ever.
+   */
   get outputLatencyMs() {
-    return (this.#context.outputLatency || 0) * 1000;
+    const nowMs = performance.now();
+    if (nowMs >= this.#askAtMs) {
+      this.#askAtMs = nowMs + ASKING_MS;
+      this.#outputLatencyMs = (this.#context.outputLatency || 0) * 1000;
+    }
+    return this.#outputLatencyMs;
   }
 
   /** What a MediaRecorder records: it goes on when the microphone is changed. */
@@ -77,6 +91,7 @@ export class Sound {
 
   /** @param {MediaStream | null} stream */
   setMicrophone(stream) {
+    this.#askAtMs = performance.now() + SETTLING_MS;
     this.#source?.disconnect();
     this.#source = stream && new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream });
     this.#source?.connect(this.#capture);
