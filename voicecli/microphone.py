@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import fixture, oggopus, wavfile
+from voicecli import fixture, journal, oggopus, schedule, wavfile
+from voicecli.schedule import EVEN, Schedule
 from voicewire.formats import FRAME_MS, AudioFormat, Codec
 from voicewire.frames import pack_packets
 
@@ -22,13 +23,17 @@ class Recording(NamedTuple):
     """One for each 20 ms."""
     samples_per_frame: int
     """What one payload adds to `pts`."""
+    schedule: Schedule = EVEN
+    """Of a recorded session, when its payloads and what else the user did were sent."""
+    quiet_frames: range = QUIET_FRAMES
+    """What is repeated where nothing is said."""
 
     def payload(self, index: int) -> bytes:
         """Frame `index` of the file; silence past its end."""
         return self.payloads[index] if index < len(self.payloads) else self.quiet(index)
 
     def quiet(self, index: int) -> bytes:
-        return self.payloads[QUIET_FRAMES[index % len(QUIET_FRAMES)]]
+        return self.payloads[self.quiet_frames[index % len(self.quiet_frames)]]
 
 
 def record(script: fixture.Fixture) -> Recording:
@@ -49,7 +54,25 @@ def record(script: fixture.Fixture) -> Recording:
     if len(recording.payloads) < max(script.end_ms // FRAME_MS, QUIET_FRAMES.stop):
         held_ms = len(recording.payloads) * FRAME_MS
         raise fixture.FixtureError(path, f"holds {held_ms} ms, and fixture.toml speaks of {script.end_ms} ms")
-    return recording
+    recording = recording._replace(quiet_frames=_quiet_frames(script))
+    if not script.is_recorded:
+        return recording
+    try:
+        recorded = schedule.recorded(journal.read(script.folder), len(recording.payloads))
+    except ValueError as error:
+        raise fixture.FixtureError(script.folder / fixture.JOURNAL_NAME, str(error)) from None
+    return recording._replace(schedule=recorded)
+
+
+def _quiet_frames(script: fixture.Fixture) -> range:
+    """The first frames without speech: a recorded caller may have spoken at once."""
+    length = len(QUIET_FRAMES)
+    segments = [segment for utterance in script.utterances for segment in utterance.segments_ms]
+    for start in range(QUIET_FRAMES.start, script.end_ms // FRAME_MS - length):
+        start_ms, end_ms = start * FRAME_MS, (start + length) * FRAME_MS
+        if all(end <= start_ms or onset >= end_ms for onset, end in segments):
+            return range(start, start + length)
+    return QUIET_FRAMES
 
 
 def _pcm(path: Path) -> Recording:

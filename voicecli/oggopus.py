@@ -1,9 +1,10 @@
-"""Ogg Opus files: their raw packets byte for byte, their samples, and writing one.
+"""Ogg Opus files: their raw packets byte for byte, their samples, and writing one, also packet by packet.
 
 The pages are read here and not by libavformat, which drops a damaged page in silence (RFC 3533 pages, RFC 7845 Opus).
 """
 
 import fractions
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ RATE = 48_000
 """The clock of Opus, whatever rate was recorded."""
 PACKET_SAMPLES = 960
 PACKET_MS = 20
+PAGE_PACKETS = 10
+"""What a recording that is cut off may lack at its end: 200 ms."""
 
 _PAGE_HEADER = 27
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
@@ -94,6 +97,69 @@ def write(path: Path, samples: NDArray[np.int16], rate: int = 16_000, bit_rate: 
         container.mux(stream.encode(None))
 
 
+class OggOpusPages:
+    """Wraps packets of one stream into pages as they come; knows no file.
+
+    What the methods return is appended to the file: first `begin`, then `add` for each packet, then `end`.
+    """
+
+    def __init__(self, pre_skip: int) -> None:
+        self._pre_skip = pre_skip
+        self._number = 0
+        self._samples = 0
+        self._waiting: list[bytes] = []
+
+    def begin(self) -> bytes:
+        head = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, self._pre_skip, RATE, 0, 0)
+        vendor = b"voicecli"
+        tags = b"OpusTags" + struct.pack("<I", len(vendor)) + vendor + struct.pack("<I", 0)
+        return self._page([head], _FIRST) + self._page([tags], 0)
+
+    def add(self, packet: bytes) -> bytes:
+        # One packet waits for the next, because the page of the last one has to say so.
+        page = self._audio_page(0) if len(self._waiting) == PAGE_PACKETS else b""
+        self._waiting.append(packet)
+        return page
+
+    def end(self) -> bytes:
+        return self._audio_page(_LAST) if self._waiting else b""
+
+    def _audio_page(self, flags: int) -> bytes:
+        self._samples += sum(_toc(packet)[0] for packet in self._waiting)
+        page = self._page(self._waiting, flags)
+        self._waiting = []
+        return page
+
+    def _page(self, packets: list[bytes], flags: int) -> bytes:
+        lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
+        # Capture pattern, version, flags, granule position, serial number, page number, checksum, lacing values.
+        header = struct.pack("<4sBBqIIIB", b"OggS", 0, flags, self._samples, 1, self._number, 0, len(lacing))
+        self._number += 1
+        return _sealed(header + lacing + b"".join(packets))
+
+
+def mend(path: Path) -> None:
+    """End a file that was cut off after its last whole page. Raises OggOpusError where it has none with audio."""
+    try:
+        data = path.read_bytes()
+        ends = [0]
+        try:
+            for _, _, sizes, body in _pages(data):
+                ends.append(ends[-1] + _PAGE_HEADER + len(sizes) + len(body))
+        except _DamagedError:
+            pass  # what was cut off
+        if len(ends) < 4:  # the two pages of headers
+            raise OggOpusError(path, "holds no audio; record it again")
+        page_at, end = ends[-2:]
+        page = bytearray(data[page_at:end])
+        page[5] |= _LAST
+        whole = path.with_suffix(".mended")
+        whole.write_bytes(data[:page_at] + _sealed(page))
+        whole.replace(path)
+    except OSError as error:
+        raise OggOpusError(path, f"cannot be mended: {error.strerror}") from None
+
+
 class _DamagedError(Exception):
     pass
 
@@ -139,15 +205,21 @@ def _pages(data: bytes) -> Iterator[tuple[int, int, bytes, bytes]]:
         page_end = body_at + sum(sizes)
         if page_end > len(data):
             raise _DamagedError(f"cut off in page {number}; copy or encode it again")
-        page = bytearray(data[offset:page_end])
-        page[22:26] = bytes(4)
-        if _crc(page) != int.from_bytes(header[22:26], "little"):
+        if _sealed(data[offset:page_end])[22:26] != header[22:26]:
             raise _DamagedError(f"page {number} at byte {offset} is damaged; copy or encode it again")
         if int.from_bytes(header[18:22], "little") != number:
             raise _DamagedError(f"page {number} is missing; copy or encode it again")
         yield header[5], int.from_bytes(header[6:14], "little", signed=True), sizes, data[body_at:page_end]
         offset = page_end
         number += 1
+
+
+def _sealed(page: bytes | bytearray) -> bytes:
+    """The page with its right checksum."""
+    sealed = bytearray(page)
+    sealed[22:26] = bytes(4)
+    sealed[22:26] = _crc(sealed).to_bytes(4, "little")
+    return bytes(sealed)
 
 
 def _crc_table() -> list[int]:
@@ -163,7 +235,7 @@ def _crc_table() -> list[int]:
 _CRC_TABLE = _crc_table()
 
 
-def _crc(page: bytes | bytearray) -> int:
+def _crc(page: bytearray) -> int:
     """CRC-32 as Ogg has it: neither reflected nor inverted, so not the one of zlib."""
     crc = 0
     for byte in page:

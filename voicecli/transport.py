@@ -3,7 +3,8 @@
 Exception
 └── CallError         the call cannot go on; the message is a sentence for the user
     ├── BadUrl        the URL is not one of a WebSocket
-    ├── NoConnection  nobody listens, nobody may listen, or the connection was lost
+    ├── NoConnection  nobody listens, or the connection was lost
+    │   └── Refused   the server does not want this session, and will not want it in a moment
     └── NoVoicewire   what listens there speaks something else, or breaks the protocol
 """
 
@@ -35,6 +36,10 @@ class BadUrl(CallError):
 
 
 class NoConnection(CallError):
+    pass
+
+
+class Refused(NoConnection):
     pass
 
 

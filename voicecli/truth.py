@@ -1,13 +1,14 @@
 """What is known of the caller's speech, independent of any server: the annotation, at the instants it was spoken.
 
-The sample at position `p` of the microphone audio is captured at the pace's origin + `p`. Of an Opus fixture the packet
-sent at that instant holds audio that is older by the encoder's delay, as a live caller's does.
+The sample at position `p` of the microphone audio is captured at the pace's origin + `p`; of a recorded session, when
+its journal says. Of an Opus fixture the packet sent at that instant holds audio that is older by the encoder's delay,
+as a live caller's does.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from voicewire.clock import NS_PER_MS
+from voicecli.schedule import EVEN, Schedule
 
 SLACK_MS = 300.0
 """A VAD's edges may lie this far outside of the annotated speech and still mean it."""
@@ -24,9 +25,10 @@ class SpokenSegment(NamedTuple):
 class SpokenTruth:
     """What the caller has said so far; grows as its utterances begin to be sent."""
 
-    def __init__(self, origin_ns: int = 0) -> None:
+    def __init__(self, origin_ns: int = 0, schedule: Schedule = EVEN) -> None:
         self.origin_ns = origin_ns
         """When the first sample of the microphone audio is captured, on the client's clock."""
+        self._schedule = schedule
         self._segments: list[SpokenSegment] = []
 
     def spoke(self, utterance: int, segments_ms: Sequence[tuple[float, float]], shift_ms: float) -> None:
@@ -35,17 +37,21 @@ class SpokenTruth:
 
     def instant_ns(self, position_ms: float) -> int:
         """When this position of the microphone audio was captured."""
-        return self.origin_ns + round(position_ms * NS_PER_MS)
+        return self.origin_ns + self._schedule.captured_ns(position_ms)
+
+    def end_ns(self, position_ms: float) -> int:
+        """When a sound that ends at this position did."""
+        return self.origin_ns + self._schedule.captured_ns(position_ms, is_end=True)
 
     def utterance_end_ns(self, utterance: int) -> int | None:
         """When the utterance is over; None for one without speech."""
-        ends = [self.instant_ns(segment.end_ms) for segment in self._segments if segment.utterance == utterance]
+        ends = [self.end_ns(segment.end_ms) for segment in self._segments if segment.utterance == utterance]
         return max(ends, default=None)
 
     def speech_end_ns(self, started_ms: float, stopped_ms: float | None) -> int | None:
         """When the speech ended that the server heard between two positions of the microphone audio."""
         heard = self._heard(started_ms, stopped_ms)
-        return self.instant_ns(heard[-1].end_ms) if heard else None
+        return self.end_ns(heard[-1].end_ms) if heard else None
 
     def onset_between_ns(self, start_ns: int, end_ns: int) -> int | None:
         """When the first speech between two instants began."""

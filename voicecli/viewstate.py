@@ -162,7 +162,7 @@ def _turn_reduced(turn: TurnView, event: Event) -> TurnView:
         case TranscriptFinal(text=text):
             return changed(turn, transcript=text, partial=text, stable_chars=len(text))
         case LlmToken(text=text):
-            return changed(turn, reply=turn.reply + text)
+            return turn if turn.cancelled else changed(turn, reply=turn.reply + text)
         case ReplyCancelled(reason=reason, heard_ms=heard_ms, heard_text=heard_text):
             return changed(turn, cancelled=reason, heard_ms=heard_ms, heard_text=heard_text, buffered_ms=0.0)
         case TurnEnd(outcome=outcome, latencies_ms=reported_ms, usage=usage):

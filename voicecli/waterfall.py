@@ -165,21 +165,40 @@ def waterfall(
     `marks` are all on the client's clock; a server's mark that cannot be put there is left out. `reply_play_ns` is when
     the reply's first sample was played; `silence_ns` the silence that the server waits for, where it is known.
     """
-    at = marks.get
-    speech_end_ns = at(Mark.MIC_SPEECH_END)
+    speech_end_ns = marks.get(Mark.MIC_SPEECH_END)
     if speech_end_ns is None:
         return None
-    path = _Path(speech_end_ns)
+    return _fall(marks, speech_end_ns, marks.get(Mark.REPLY_FIRST_AUDIBLE), reply_play_ns, silence_ns)
+
+
+def turnaround(
+    marks: Mapping[Mark, int], *, reply_play_ns: int | None = None, silence_ns: int | None = None
+) -> Waterfall | None:
+    """What can be said of a turn whose end of speech only the server knows, or that was typed.
+
+    It goes from there, or from the commit, to the first sound, or else to the first frame sent; None where nothing is
+    known yet.
+    """
+    at = marks.get
+    start_ns = at(Mark.AUDIO_LAST_SPEECH, at(Mark.TURN_COMMITTED))
+    end_ns = at(Mark.REPLY_FIRST_AUDIBLE, at(Mark.REPLY_FIRST_FRAME_SENT))
+    return None if start_ns is None else _fall(marks, start_ns, end_ns, reply_play_ns, silence_ns)
+
+
+def _fall(
+    marks: Mapping[Mark, int], start_ns: int, end_ns: int | None, reply_play_ns: int | None, silence_ns: int | None
+) -> Waterfall:
+    at = marks.get
+    path = _Path(start_ns)
     _add_endpointing(path, marks, silence_ns)
     for stage in _SERVER_STAGES:
         path.add(stage.part, at(stage.start), at(stage.end), at(stage.ends_whole) if stage.ends_whole else None)
-    audible_ns = at(Mark.REPLY_FIRST_AUDIBLE)
     path.add(BUFFER, at(Mark.REPLY_FIRST_FRAME_RECEIVED), reply_play_ns)
-    path.add(LEAD_IN, reply_play_ns, audible_ns)
-    if audible_ns is None:
+    path.add(LEAD_IN, reply_play_ns, at(Mark.REPLY_FIRST_AUDIBLE))
+    if end_ns is None:
         return Waterfall(tuple(path.bars), None)
-    path.close(audible_ns)
-    return Waterfall(tuple(path.bars), audible_ns - speech_end_ns)
+    path.close(end_ns)
+    return Waterfall(tuple(path.bars), end_ns - start_ns)
 
 
 def _add_endpointing(path: _Path, marks: Mapping[Mark, int], silence_ns: int | None) -> None:

@@ -1,6 +1,6 @@
 """A waterfall drawn in a terminal: a row for each part, all on one time axis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -111,14 +111,27 @@ def _halves(extent: Extent, axis: Axis, width: int) -> tuple[int, int]:
     return axis.half_cells(min(extent), width), axis.half_cells(max(extent), width)
 
 
-def waterfall_chart(fall: Waterfall) -> Table:
-    """The rows, the axis above, and the sum below; as wide as there is room."""
+def waterfall_chart(
+    fall: Waterfall, *, total: str = "voice-to-voice", medians_ns: Mapping[str, float] | None = None
+) -> Table:
+    """The rows, the axis above, and the sum below, which is named `total`; as wide as there is room.
+
+    With `medians_ns`, by the part's name and `total`, a column of them.
+    """
     axis = Axis.of(fall)
     chart = Table.grid(padding=(0, 1), expand=True)
     chart.add_column(no_wrap=True, min_width=15)
     chart.add_column(ratio=1, no_wrap=True)
     chart.add_column(justify="right", no_wrap=True, min_width=9)
-    chart.add_row("", _AxisLine(axis), Text("ms", style="dim"))
+    if medians_ns is not None:
+        chart.add_column(justify="right", no_wrap=True, min_width=7, style="dim")
+
+    def median_of(name: str) -> list[str]:
+        if medians_ns is None:
+            return []
+        return [f"{medians_ns[name] / NS_PER_MS:.1f}" if name in medians_ns else ""]
+
+    chart.add_row("", _AxisLine(axis), Text("ms", style="dim"), *([] if medians_ns is None else ["median"]))
     for bar in fall.bars:
         quiet = bar.critical.length_ns == 0
         title_style = "bold red" if bar.part is UNATTRIBUTED and abs(bar.critical.length_ns) >= NS_PER_MS else ""
@@ -126,10 +139,11 @@ def waterfall_chart(fall: Waterfall) -> Table:
             Text(bar.part.title, style="dim" if quiet else title_style),
             _BarLine(bar, axis),
             Text(_length(bar), style="dim" if quiet else ""),
+            *median_of(bar.part.name),
         )
     if fall.voice_to_voice_ns is not None:
-        total = f"{fall.voice_to_voice_ns / NS_PER_MS:.1f}"
-        chart.add_row(Text("voice-to-voice", style="bold"), _Rule(), Text(total, style="bold"))
+        length = f"{fall.voice_to_voice_ns / NS_PER_MS:.1f}"
+        chart.add_row(Text(total, style="bold"), _Rule(), Text(length, style="bold"), *median_of(total))
     return chart
 
 

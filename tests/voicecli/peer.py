@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from voicecli.call import CallRecord, CallSettings, Watcher, place_call
 from voicecli.fixture import AudioCodec, Expect, Fixture, Kind, Session, Utterance, When
 from voicecli.microphone import Recording
+from voicecli.schedule import EVEN, Schedule
 from voicecli.transport import TransportClosed
 from voicecli.virtualtime import VirtualLoop, run_virtual
 from voiceserver.transport import Disconnected
@@ -221,7 +222,12 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 def call(
-    script: Script, fixture: Fixture, *, timeout_s: float = 30.0, watch: Watcher = lambda view, now_ns: None
+    script: Script,
+    fixture: Fixture,
+    *,
+    timeout_s: float = 30.0,
+    watch: Watcher = lambda view, now_ns: None,
+    schedule: Schedule = EVEN,
 ) -> tuple[CallRecord, Peer]:
     """Place a call with the fixture to a peer that follows the script, once its session is started."""
     peers: list[Peer] = []
@@ -240,7 +246,8 @@ def call(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(peer.run()), group.create_task(serve())]
             try:
-                outcome = await place_call(fixture, recorded(fixture), client_end, loop, chosen, watch)
+                recording = recorded(fixture)._replace(schedule=schedule)
+                outcome = await place_call(fixture, recording, client_end, loop, chosen, watch)
             except Exception as error:  # kept out of the group, which would wrap it
                 outcome = error
             for task in tasks:

@@ -15,6 +15,7 @@ from tests.voicecli.peer import (
 )
 from voicecli.call import place_call
 from voicecli.fixture import FixtureError, Kind, Session, UtteranceExpect, When
+from voicecli.schedule import Schedule, Sending
 from voicecli.transport import CallError, NoConnection, NoVoicewire
 from voicecli.viewstate import ViewState
 from voicecli.virtualtime import VirtualLoop
@@ -26,10 +27,12 @@ from voicewire.messages import (
     AudioEnd,
     CancelReason,
     Error,
+    Interrupt,
     Playback,
     ReplyCancelled,
     SpeechStarted,
     SpeechStopped,
+    TextInput,
     TranscriptFinal,
     TurnDetection,
     TurnDetectionMode,
@@ -296,3 +299,44 @@ def test_every_change_is_watched() -> None:
 def test_turn_detection_that_the_protocol_does_not_know_is_refused() -> None:
     with pytest.raises(FixtureError, match=r"session.turn_detection: Expected `int` <= 10000 - at `\$.silence_ms`"):
         call(plain, made(session=Session(turn_detection={"silence_ms": 20_000})))
+
+
+def test_a_recorded_interruption_stops_the_reply_that_is_heard_now() -> None:
+    """It named another turn in the call that was recorded; and where nothing is heard, there is nothing to stop."""
+    recorded_one = made(spoken(when=When.RECORDED))
+    spoken_ms = [(at_ms, Sending((at_ms + 20) * NS_PER_MS, at_ms * NS_PER_MS, 1)) for at_ms in range(0, 1000, 20)]
+    stop = Interrupt(turn_id=9, played_ms=1.0)
+    stopped_ms = [(at_ms, Sending(at_ms * NS_PER_MS, act=stop)) for at_ms in (510, 1400)]
+    schedule = Schedule([sending for _, sending in sorted([*spoken_ms, *stopped_ms])])
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.until_audio(1000)
+        await peer.say(TranscriptFinal(turn_id=1, text="hello there"))
+        await peer.reply(1, *[LOUD] * 60, ends=False)
+        await peer.until(lambda: bool(peer.all(Interrupt)))
+        await peer.say(ReplyCancelled(turn_id=1, reason=CancelReason.INTERRUPT, heard_ms=0, heard_text=""))
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.CANCELLED))
+
+    record, peer = call(script, recorded_one, schedule=schedule)
+    (interrupted,) = peer.all(Interrupt)
+    (heard,) = record.replies
+    assert interrupted.turn_id == 1
+    assert interrupted.played_ms == pytest.approx(heard.samples / 16, abs=0.1)
+    assert record.gave_up is None
+
+
+def test_what_was_typed_last_is_answered_before_the_call_ends() -> None:
+    spoken_once = [Sending((index + 1) * 20 * NS_PER_MS, index * 20 * NS_PER_MS, 1) for index in range(50)]
+    typed = Sending(2000 * NS_PER_MS, act=TextInput(text="and now"))
+
+    async def script(peer: Peer) -> None:
+        await peer.ready()
+        await peer.answer(1, "hello there", from_ms=200, to_ms=700)
+        await peer.until(lambda: bool(peer.all(TextInput)))
+        await peer.until_audio(1000 + 700)  # long after the call could have been over
+        await peer.say(TurnEnd(turn_id=2, outcome=TurnOutcome.COMPLETED))
+
+    record, _ = call(script, made(spoken(when=When.RECORDED)), schedule=Schedule([*spoken_once, typed]))
+    assert [turn.turn_id for turn in record.view.turns] == [1, 2]
+    assert record.gave_up is None

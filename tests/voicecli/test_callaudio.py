@@ -11,6 +11,7 @@ from voicecli.call import CallRecord
 from voicecli.callaudio import RATE, call_audio, save
 from voicecli.fixture import When
 from voicecli.player import Player
+from voicecli.schedule import Schedule, Sending
 
 MS = 1_000_000
 PER_MS = RATE // 1000
@@ -41,6 +42,12 @@ def test_caller_and_replies_lie_where_they_were_heard() -> None:
 def test_an_utterance_that_was_not_said_is_not_there() -> None:
     stereo = call_audio(TWO, call(Player(RATE), 0), SPOKEN)
     assert spans(stereo[:, 0]) == [(0, 100, 1000)]
+
+
+def test_a_recorded_session_is_silent_where_the_microphone_was_muted() -> None:
+    schedule = Schedule([Sending(0, 0, 3), Sending(0, 260 * MS, 3), Sending(0, 320 * MS, 4)])
+    stereo = call_audio(TWO, call(Player(RATE), 0, 100)._replace(schedule=schedule), SPOKEN)
+    assert spans(stereo[:, 0]) == [(0, 60, 1000), (60, 260, 0), (260, 300, 1000), (300, 400, 2000)]
 
 
 def test_a_flushed_reply_stops_where_it_was_cut() -> None:

@@ -147,3 +147,35 @@ def test_an_endless_reply_is_given_up_though_it_goes_on() -> None:
 def test_a_push_to_talk_button_is_released_at_the_end_of_the_region(mode: str, ends: list[int]) -> None:
     caller = caller_of(made(FIRST, session=Session(turn_detection={"mode": mode})))
     assert [index for index in range(20) if caller.chunk(index, None, index * MS).ends_audio] == ends
+
+
+RECORDED = (
+    spoken(audio_ms=(0, 200), segments_ms=((40, 160),), when=When.RECORDED),
+    spoken(audio_ms=(200, 400), segments_ms=((240, 360),), when=When.RECORDED),
+)
+
+
+def test_recorded_utterances_follow_each_other_whatever_the_server_does() -> None:
+    caller = caller_of(made(*RECORDED))
+    assert say(caller, chunks=20, playhead=Playhead(1, 5.0, 100.0)) == list(range(20))
+    assert caller.starts_ms == [0, 200]
+
+
+def test_a_recorded_push_to_talk_button_is_released_by_the_recording_alone() -> None:
+    caller = caller_of(made(*RECORDED, session=Session(turn_detection={"mode": "manual"})))
+    assert not any(caller.chunk(index, None, index * MS).ends_audio for index in range(20))
+
+
+def test_what_was_typed_is_answered_once_its_turn_has_ended() -> None:
+    caller = caller_of(made(FIRST), timeout_ms=5000)
+    say(caller)
+    answered(caller, 1, 300)
+    assert caller.is_finished(False, 300 * MS)
+    caller.typed(400 * MS)
+    assert not caller.is_finished(False, 400 * MS)
+    assert caller.gave_up(False, 5399 * MS) is None
+    assert caller.gave_up(False, 5400 * MS) == "utterance 1: there was no reply; nothing came for 5 s"
+    caller.received(TranscriptFinal(turn_id=2, text="typed"), 500 * MS)
+    assert not caller.is_finished(False, 500 * MS)
+    caller.received(TurnEnd(turn_id=2, outcome=TurnOutcome.COMPLETED), 600 * MS)
+    assert caller.is_finished(False, 600 * MS)

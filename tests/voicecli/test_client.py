@@ -5,6 +5,7 @@ import pytest
 from tests.voicecli.peer import ENGINES, LOUD, PCM_16K, SERVER_AHEAD_NS, Peer, ServerEnd, memory_pair, virtually
 from voiceaudio.opus import OpusEncoder
 from voicecli.client import PINGS_AT_START, VoiceClient
+from voicecli.player import Player
 from voicecli.transport import CallError, NoConnection, NoVoicewire
 from voicecli.viewstate import Event, MarkNoted, PlayheadMoved, ReplyScheduled
 from voicecli.virtualtime import VirtualLoop
@@ -41,7 +42,7 @@ class Call:
         client_end, server_end = memory_pair()
         self.end: ServerEnd = server_end
         self.peer = Peer(loop, server_end)
-        self.client = VoiceClient(client_end, loop, self.told)
+        self.client = VoiceClient(client_end, loop, self.told, Player)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self, group: asyncio.TaskGroup, output: AudioFormat = PCM_16K) -> None:
@@ -86,6 +87,20 @@ def test_microphone_audio_counts_its_frames_and_samples() -> None:
             AudioFrame(kind, codec, 0, 0, 0, LOUD),
             AudioFrame(kind, codec, 0, 1, 320, LOUD),
         ]
+
+    virtually(main)
+
+
+def test_audio_that_was_lost_on_the_way_leaves_a_gap() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        call = Call(loop)
+        async with asyncio.TaskGroup() as group:
+            await call.begin(group)
+            await call.client.send_audio(LOUD, 320)
+            await call.client.send_audio(LOUD, 320, skipped=640)
+            await call.peer.until(lambda: len(call.peer.all(AudioFrame)) == 2)
+            call.end_it()
+        assert [(frame.sequence, frame.pts) for frame in call.peer.all(AudioFrame)] == [(0, 0), (3, 960)]
 
     virtually(main)
 
@@ -199,7 +214,7 @@ def test_audio_that_cannot_be_decoded_ends_the_call() -> None:
 def test_why_the_server_closed_decides_what_the_error_is(code: int, kind: type[CallError]) -> None:
     async def main(loop: VirtualLoop) -> None:
         client_end, server_end = memory_pair()
-        client = VoiceClient(client_end, loop, Told())
+        client = VoiceClient(client_end, loop, Told(), Player)
         await server_end.close(code)
         with pytest.raises(kind):
             await client.start(SessionStart(input=[PCM_16K], output=[PCM_16K]))
@@ -210,7 +225,7 @@ def test_why_the_server_closed_decides_what_the_error_is(code: int, kind: type[C
 def test_a_format_that_was_not_offered_breaks_the_protocol() -> None:
     async def main(loop: VirtualLoop) -> None:
         client_end, server_end = memory_pair()
-        client = VoiceClient(client_end, loop, Told())
+        client = VoiceClient(client_end, loop, Told(), Player)
         other = Connection(Side.SERVER)
         other.receive(Connection(Side.CLIENT).send(SessionStart(input=[OPUS_24K], output=[OPUS_24K])), 0)
         ready = SessionReady(

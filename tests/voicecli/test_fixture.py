@@ -1,4 +1,5 @@
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,12 @@ def test_a_fixture_in_the_current_folder_has_its_name(folder: Path, monkeypatch:
         ),
         ('"hello there"', '""', "utterances[0].text: is empty; give the words, or expect.transcript = false"),
         ('when = "start"', 'when = "after_reply"', 'utterances[0].when: must be "start" for the first utterance'),
+        (
+            'when = "start"',
+            'when = "recorded"',
+            'utterances[1].when: must be "recorded" for all utterances or for none',
+        ),
+        ('when = "into_reply"', 'when = "recorded"', 'utterances[1].when: must be "recorded" for all utterances or'),
         ('when = "into_reply"', 'when = "start"', 'utterances[1].when: must be "start" for the first utterance'),
         (
             'when = "start"',
@@ -271,3 +278,23 @@ def test_a_folder_of_fixtures_stands_for_those_in_it(folder: Path) -> None:
     assert found_in(folder) == [folder]
     assert found_in(folder / "audio.wav") == [folder / "audio.wav"]
     assert found_in(folder.parent / "wire") == [folder.parent / "wire"]
+
+
+def test_a_recorded_session_says_so_for_each_utterance(folder: Path) -> None:
+    recorded = re.sub(r'when = "\w+"', 'when = "recorded"', HEAD + FIRST + SECOND.partition("into_reply_ms")[0])
+    (folder / "fixture.toml").write_text(recorded)
+    fixture = load(folder)
+    assert fixture.is_recorded
+    assert [utterance.when for utterance in fixture.utterances] == [When.RECORDED] * 2
+    (folder / "fixture.toml").write_text(WHOLE)
+    assert not load(folder).is_recorded
+
+
+def test_a_recording_that_was_cut_off_is_refused_with_how_to_finish_it(folder: Path) -> None:
+    (folder / "fixture.toml").unlink()
+    (folder / "session.jsonl").touch()
+    with pytest.raises(FixtureError) as refused:
+        load(folder)
+    assert refused.value.reason == (
+        f"missing; the recording was cut off, finish it with `voicecli record --finish {folder}`"
+    )

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from voicecli import oggopus, wavfile
 from voicecli.fixture import TOML_NAME
-from voicecli.lint import MIN_SPEECH_MS, Problem, difference, lint, main
+from voicecli.lint import Problem, difference, lint, main
+from voicecli.segments import MIN_SPEECH_MS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 COMMITTED = sorted(toml.parent for toml in FIXTURES.glob(f"*/{TOML_NAME}"))
@@ -109,6 +110,26 @@ def test_sound_outside_the_segments_of_a_background_is_reported(good: Path) -> N
     assert _reasons(good) == []
     _edit(good, ("[[400, 800]]", "[[400, 700]]"))
     assert any("is in no segment" in reason for reason in _reasons(good))
+
+
+@pytest.mark.parametrize(("length_ms", "reported"), [(190, False), (200, True)])
+def test_a_recording_of_a_room_may_hold_sounds_too_short_to_be_speech(
+    good: Path, length_ms: int, reported: bool
+) -> None:
+    _edit(good, ('licence = "Apache-2.0"', 'licence = "Apache-2.0"\nbackground = "a room"'))
+    samples = _voice()
+    samples[900 * 16 : (900 + length_ms) * 16] = samples[500 * 16 : (500 + length_ms) * 16]
+    _record(good, samples)
+    assert _reasons(good) != []
+    (good / "session.jsonl").touch()
+    assert bool(_reasons(good)) == reported
+
+
+def test_a_recorded_session_without_its_journal_is_reported(good: Path) -> None:
+    _edit(good, ('"start"', '"recorded"'))
+    (problem,) = lint(good)
+    assert problem.path == good / "session.jsonl"
+    assert problem.reason.startswith("missing")
 
 
 def test_a_background_has_to_be_declared(good: Path) -> None:

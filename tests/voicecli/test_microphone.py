@@ -8,8 +8,11 @@ from tests.voicecli.peer import made, spoken
 from voicecli import fixture, oggopus, wavfile
 from voicecli.fixture import AudioCodec, Fixture, FixtureError
 from voicecli.microphone import QUIET_FRAMES, record
+from voicecli.schedule import EVEN, Sending
+from voicecli.tape import record_into
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import unpack_packets
+from voicewire.messages import SpeechStarted
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -53,3 +56,50 @@ def test_corrupt_opus_is_refused(tmp_path: Path) -> None:
     chosen = msgspec.structs.replace(made(), folder=tmp_path, codec=AudioCodec.OPUS)
     with pytest.raises(oggopus.OggOpusError, match="damaged at byte 0"):
         record(chosen)
+
+
+def recorded_into(folder: Path, packets: int = 60) -> Path:
+    """A session in which each packet was sent 3 ms after it was captured."""
+    opus = oggopus.read_packets(FIXTURES / "question-weather" / "audio.opus").packets
+    with record_into(folder, 0, pre_skip=312) as tape:
+        for index, packet in enumerate(opus[:packets]):
+            tape.audio_sent([packet], index * 20_000_000, index * 20_000_000 + 23_000_000)
+            if index == 0:
+                tape.received(SpeechStarted(turn_id=1, position_ms=400), 0)
+    return folder
+
+
+def test_a_recorded_session_has_its_own_timing(tmp_path: Path) -> None:
+    recording = record(fixture.load(recorded_into(tmp_path / "session")))
+    assert recording.schedule.sendings[:2] == (Sending(23_000_000, 0, 1), Sending(43_000_000, 20_000_000, 1))
+    assert record(fixture.load(FIXTURES / "question-weather")).schedule is EVEN
+
+
+def test_a_recorded_session_whose_journal_is_of_another_one_is_refused(tmp_path: Path) -> None:
+    folder = recorded_into(tmp_path / "session")
+    lines = (folder / "session.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "session.jsonl").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(FixtureError, match=r"session\.jsonl: tells of 59 packets, and audio\.opus holds 60"):
+        record(fixture.load(folder))
+    (folder / "session.jsonl").unlink()
+    with pytest.raises(FixtureError, match=r"session\.jsonl: missing"):
+        record(fixture.load(folder))
+
+
+@pytest.mark.parametrize(
+    ("segments_ms", "quiet"),
+    [
+        (((160.0, 300.0),), range(2, 8)),
+        (((159.0, 300.0),), range(15, 21)),
+        (((0.0, 100.0), (210.0, 300.0)), range(15, 21)),
+        (((0.0, 100.0), (220.0, 300.0)), range(5, 11)),
+        (((0.0, 600.0),), range(2, 8)),
+    ],
+)
+def test_what_is_repeated_is_the_first_stretch_without_speech(
+    tmp_path: Path, segments_ms: tuple[tuple[float, float], ...], quiet: range
+) -> None:
+    wavfile.write(tmp_path / "audio.wav", np.zeros(600 * 16, np.int16), 16_000)
+    utterance = spoken(audio_ms=(0, 600), segments_ms=segments_ms)
+    recording = record(made(utterance, folder=tmp_path, codec=AudioCodec.WAV))
+    assert recording.quiet_frames == quiet

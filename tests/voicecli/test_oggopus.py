@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from voicecli import oggopus
-from voicecli.oggopus import OggOpusError, OpusFile
+from voicecli.oggopus import OggOpusError, OggOpusPages, OpusFile
 
 
 def _tone(ms: int) -> NDArray[np.int16]:
@@ -164,3 +166,68 @@ def test_what_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no audio at all")
     with pytest.raises(OggOpusError, match="cannot be decoded as Ogg Opus"):
         oggopus.decode(path)
+
+
+# --- packet by packet
+
+
+def _paged(packets: Sequence[bytes], pre_skip: int = 312) -> list[bytes]:
+    pages = OggOpusPages(pre_skip)
+    return [pages.begin(), *map(pages.add, packets), pages.end()]
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 20, 100])
+def test_packets_written_one_by_one_are_read_back_byte_for_byte(opus: Path, tmp_path: Path, count: int) -> None:
+    packets = oggopus.read_packets(opus).packets[:count]
+    path = tmp_path / "a.opus"
+    path.write_bytes(b"".join(_paged(packets)))
+    assert oggopus.read_packets(path) == OpusFile(312, packets, count * 960 - 312)
+    with av.open(str(path), format="ogg") as container:
+        assert tuple(bytes(packet) for packet in container.demux(audio=0) if packet.size) == packets
+    assert len(oggopus.decode(path)) == count * 320 - 104
+
+
+@given(st.lists(st.integers(0, 1274), min_size=1, max_size=40))
+def test_packets_of_any_size_are_read_back(sizes: list[int]) -> None:
+    packets = [b"\x08" + bytes(size) for size in sizes]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "a.opus")
+        path.write_bytes(b"".join(_paged(packets, 120)))
+        assert oggopus.read_packets(path).packets == tuple(packets)
+
+
+def test_a_page_is_written_each_ten_packets() -> None:
+    begun, *added, ended = [bool(page) for page in _paged([b"\x08"] * 25)]
+    assert (begun, ended) == (True, True)
+    assert [index for index, wrote in enumerate(added) if wrote] == [10, 20]
+
+
+def test_packets_of_another_length_are_written_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.opus"
+    path.write_bytes(b"".join(_paged([b"\x10"] * 3, 0)))
+    assert _refusal(path) == "packet 0 is 40 ms mono; encode in mono with frames of 20 ms"
+    assert int.from_bytes(path.read_bytes().split(b"OggS")[-1][2:10], "little") == 3 * 1920
+
+
+def test_wherever_a_file_is_cut_off_its_whole_pages_are_mended(opus: Path, tmp_path: Path) -> None:
+    packets = oggopus.read_packets(opus).packets[:35]
+    pages = [page for page in _paged(packets) if page]
+    ends = np.cumsum([len(page) for page in pages]).tolist()
+    whole = b"".join(pages)
+    path = tmp_path / "a.opus"
+    for cut in range(ends[1], len(whole) + 1, 7):
+        path.write_bytes(whole[:cut])
+        oggopus.mend(path)
+        kept = sum(end <= cut for end in ends[1:-1]) * 10
+        assert oggopus.read_packets(path).packets == packets[: 35 if cut == len(whole) else kept]
+    assert [each.name for each in tmp_path.iterdir()] == ["a.opus"]
+
+
+@pytest.mark.parametrize("cut", [0, 10, 60, 200])
+def test_a_file_that_was_cut_off_before_its_first_audio_cannot_be_mended(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "a.opus"
+    path.write_bytes(b"".join(_paged([bytes(b"\x08" + bytes(50))] * 15))[:cut])
+    before = path.read_bytes()
+    with pytest.raises(OggOpusError, match="holds no audio; record it again"):
+        oggopus.mend(path)
+    assert path.read_bytes() == before

@@ -1,3 +1,4 @@
+from voicecli.schedule import Schedule, Sending
 from voicecli.truth import SpokenTruth
 
 MS = 1_000_000
@@ -45,3 +46,13 @@ def test_the_first_onset_between_two_instants_is_found() -> None:
     assert truth().onset_between_ns(501 * MS, 9000 * MS) == (100 + 1760) * MS
     assert truth().onset_between_ns(500 * MS, 500 * MS) == 500 * MS
     assert truth().onset_between_ns(2000 * MS, 3000 * MS) is None
+
+
+def test_speech_of_a_recorded_session_was_captured_when_its_journal_says() -> None:
+    """The second packet was captured 500 ms after the first was over."""
+    spoken = SpokenTruth(1000 * MS, Schedule([Sending(20 * MS, 0, 1), Sending(540 * MS, 520 * MS, 1)]))
+    spoken.spoke(0, [(5.0, 20.0)], 0)
+    spoken.spoke(1, [(20.0, 30.0)], 0)
+    assert (spoken.utterance_end_ns(0), spoken.utterance_end_ns(1)) == (1020 * MS, 1530 * MS)
+    assert spoken.onset_between_ns(1006 * MS, 2000 * MS) == 1520 * MS
+    assert spoken.speech_end_ns(0, 18) == 1020 * MS

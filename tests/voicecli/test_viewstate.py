@@ -134,6 +134,14 @@ def test_a_servers_instant_is_placed_only_by_the_measured_offset() -> None:
     assert placed.own_marks(placed.turns[0]) == {Mark.MIC_SPEECH_END: 1 * MS, Mark.LLM_REQUESTED: 2 * MS}
 
 
+def test_tokens_of_a_cancelled_reply_are_dropped() -> None:
+    cut = ReplyCancelled(turn_id=1, reason=CancelReason.BARGE_IN, heard_ms=9, heard_text="It")
+    assert (
+        turn(LlmToken(turn_id=1, index=0, text="It is"), cut, LlmToken(turn_id=1, index=1, text=" noon")).reply
+        == "It is"
+    )
+
+
 def test_turns_are_in_order_whichever_was_heard_of_first() -> None:
     state = after(SpeechStarted(turn_id=2, position_ms=1), timing(Mark.LLM_DONE, 1))
     assert [turn.turn_id for turn in state.turns] == [1, 2]

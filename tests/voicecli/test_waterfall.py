@@ -19,10 +19,12 @@ from voicecli.waterfall import (
     STT,
     TTS,
     UNATTRIBUTED,
+    Bar,
     Disagreement,
     Extent,
     Part,
     disagreements,
+    turnaround,
     waterfall,
 )
 from voicewire.marks import Mark
@@ -199,3 +201,26 @@ def test_past_50_ms_each_disagreement_is_a_sentence() -> None:
         Disagreement("the reply is audible 51 ms later than its first frame arrived", 51.0),
         Disagreement("`turn_end` tells TTFT 51 ms longer than its marks do", 51.0),
     ]
+
+
+def test_a_turn_whose_end_of_speech_only_the_server_knows_has_a_turnaround() -> None:
+    marks = {mark: t_ms * MS for mark, t_ms in without(Mark.MIC_SPEECH_END).items()}
+    assert waterfall(marks) is None
+    fall = turnaround(marks, reply_play_ns=COMPLETE[Mark.REPLY_FIRST_AUDIBLE] * MS)
+    assert fall is not None
+    assert fall.voice_to_voice_ns == 905 * MS
+    assert (fall.bars[0], fall.length_ns(UNATTRIBUTED)) == (Bar(SPEECH_END, Extent(0, 0)), 0)
+
+
+def test_the_turnaround_of_a_typed_turn_begins_with_its_commit_and_may_end_with_the_first_frame_sent() -> None:
+    marks = {Mark.TURN_COMMITTED: 100 * MS, Mark.LLM_REQUESTED: 101 * MS, Mark.LLM_FIRST_TOKEN: 151 * MS}
+    begun = turnaround(marks)
+    assert begun is not None
+    assert ({bar.part: bar.critical.length_ns // MS for bar in begun.bars}, begun.voice_to_voice_ns) == (
+        {HANDOVER: 1, LLM: 50},
+        None,
+    )
+    sent = turnaround(marks | {Mark.REPLY_FIRST_FRAME_SENT: 200 * MS})
+    assert sent is not None
+    assert sent.voice_to_voice_ns == 100 * MS
+    assert turnaround({}) is None

@@ -84,3 +84,13 @@ def test_nothing_yet_can_be_drawn() -> None:
 @pytest.mark.parametrize(("t_ms", "half_cells"), [(-500, 0), (-20, 0), (0, 4), (780, 160), (9999, 160)])
 def test_an_instant_outside_of_the_axis_lies_at_its_end(t_ms: int, half_cells: int) -> None:
     assert Axis.of(FALL).half_cells(t_ms * MS, 80) == half_cells
+
+
+def test_medians_of_other_turns_stand_beside_the_figures() -> None:
+    file = io.StringIO()
+    chart = waterfall_chart(FALL, total="turnaround", medians_ns={"endpointing": 415.25 * MS, "turnaround": 800 * MS})
+    Console(file=file, width=60, color_system=None).print(chart)
+    lines = [line.split() for line in file.getvalue().splitlines()]
+    assert lines[0][-2:] == ["ms", "median"]
+    assert [line[-2:] for line in lines[2:3]] == [["420.0", "415.2"]]
+    assert (lines[4][-1], lines[-1][0], lines[-1][-2:]) == ("200.0", "turnaround", ["780.0", "800.0"])

@@ -1,0 +1,411 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voicecli.player import Playhead
+from voicecli.sound.playback import CAPACITY_S, FADE_MS, LEAD_STEP_MS, MAX_LEAD_MS, PlaybackQueue
+from voicecli.sound.ring import Samples
+from voicecli.sound.roles import RATE
+from voicewire.clock import NS_PER_MS as MS
+
+BLOCK = 960
+FADE = RATE * FADE_MS // 1000
+
+
+def samples(ms: int) -> int:
+    return RATE * ms // 1000
+
+
+def loud(ms: float, value: int = 8_192) -> bytes:
+    return np.full(round(RATE * ms / 1000), value, np.int16).tobytes()
+
+
+def quiet(ms: int) -> bytes:
+    return bytes(2 * samples(ms))
+
+
+class Loudspeaker:
+    """Takes a block each 20 ms; what it takes is heard `latency` later."""
+
+    def __init__(self, queue: PlaybackQueue, latency_ms: int = 0) -> None:
+        self.queue = queue
+        self.latency_ns = latency_ms * MS
+        self.now_ns = 0
+        self.blocks: list[Samples] = []
+
+    def play(self, blocks: int = 1, size: int = BLOCK) -> Samples:
+        """What these blocks held."""
+        for _ in range(blocks):
+            block: Samples = np.full(size, 77, np.int16)
+            self.queue.fill(block, self.now_ns + self.latency_ns)
+            self.blocks.append(block)
+            self.now_ns += size * 1_000_000_000 // self.queue.device_rate
+        return np.concatenate(self.blocks[-blocks:])
+
+
+def playing(ms: int = 1000) -> tuple[PlaybackQueue, Loudspeaker]:
+    """A reply of turn 1 in the queue."""
+    queue = PlaybackQueue()
+    queue.received(1, 0, loud(ms), 0)
+    return queue, Loudspeaker(queue)
+
+
+def test_without_a_reply_there_is_silence_and_no_playhead() -> None:
+    queue = PlaybackQueue()
+    assert not Loudspeaker(queue).play().any()
+    assert (queue.playhead(0), queue.is_playing(0), queue.current, queue.end_ns) == (None, False, None, 0)
+
+
+def test_a_reply_plays_from_its_first_piece_in_the_next_block() -> None:
+    _, speaker = playing(ms=20)
+    assert speaker.play().tobytes() == loud(20)
+    assert not speaker.play().any()
+
+
+def test_pieces_follow_one_another_without_a_break() -> None:
+    queue, speaker = playing(ms=30)
+    queue.received(1, samples(30), loud(30, 99), 0)
+    assert speaker.play(3).tobytes() == loud(30) + loud(30, 99)
+
+
+def test_the_playhead_is_what_reached_the_ear() -> None:
+    queue, _ = playing(ms=60)
+    speaker = Loudspeaker(queue, latency_ms=30)
+    assert queue.playhead(0) == Playhead(1, 0.0, 60.0)
+    speaker.play()
+    assert queue.playhead(30 * MS) == Playhead(1, 0.0, 60.0)
+    assert queue.playhead(45 * MS) == Playhead(1, 15.0, 45.0)
+    assert queue.playhead(90 * MS) == Playhead(1, 20.0, 40.0)
+    assert queue.is_playing(90 * MS)
+
+
+def test_a_playhead_does_not_go_back_when_the_latency_grows() -> None:
+    queue, speaker = playing(ms=60)
+    speaker.play()
+    assert queue.playhead(20 * MS) == Playhead(1, 20.0, 40.0)
+    speaker.latency_ns = 100 * MS
+    speaker.play()
+    assert queue.playhead(21 * MS) == Playhead(1, 20.0, 40.0)
+
+
+def test_the_end_is_exact_once_the_loudspeaker_has_taken_all() -> None:
+    queue, _ = playing(ms=30)
+    speaker = Loudspeaker(queue, latency_ms=50)
+    assert queue.end_ns == 30 * MS
+    speaker.play(2)
+    assert queue.end_ns == 80 * MS
+    assert queue.playhead(80 * MS) == Playhead(1, 30.0, 0.0)
+    assert not queue.is_playing(80 * MS)
+
+
+def test_the_end_of_what_was_not_taken_is_later_than_the_question() -> None:
+    queue, speaker = playing(ms=25)
+    speaker.play()
+    queue.playhead(70 * MS)
+    assert queue.end_ns == 90 * MS
+
+
+def test_the_instants_of_a_reply_are_those_at_the_ear() -> None:
+    queue = PlaybackQueue()
+    speaker = Loudspeaker(queue, latency_ms=30)
+    reply = queue.received(1, 0, quiet(25) + loud(25), 7)
+    assert reply is not None
+    assert (reply.received_ns, reply.play_ns, reply.first_audible_ns) == (7, None, None)
+    speaker.play()
+    assert queue.reply(1) is reply
+    assert (reply.play_ns, reply.first_audible_ns, reply.heard_until_ns) == (30 * MS, None, 50 * MS)
+    speaker.play(2)
+    assert queue.replies == [reply]
+    assert (reply.play_ns, reply.first_audible_ns, reply.heard_until_ns) == (30 * MS, 55 * MS, 80 * MS)
+
+
+def test_a_sound_across_two_pieces_is_heard_where_it_begins() -> None:
+    faint = loud(1, 200)  # -44.3 dBFS: audible only where it fills most of 5 ms
+    queue = PlaybackQueue()
+    reply = queue.received(1, 0, quiet(38) + faint * 2, 0)
+    queue.received(1, samples(40), faint * 20, 0)
+    Loudspeaker(queue).play(3)
+    assert queue.current is reply
+    assert reply is not None
+    assert reply.first_audible_ns == 38 * MS
+
+
+def test_running_dry_before_the_end_is_an_underrun_once_more_comes() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(4)
+    assert (queue.underruns, queue.lead_ms) == (0, 0)
+    reply = queue.received(1, samples(30), loud(20), 80 * MS)
+    assert reply is not None
+    assert not speaker.play(LEAD_STEP_MS // 20).any()
+    assert speaker.play().tobytes() == loud(20)
+    assert (queue.underruns, queue.lead_ms) == (1, LEAD_STEP_MS)
+    assert queue.current is reply
+    assert (reply.underruns, reply.underrun_ns, reply.samples) == (1, 90 * MS, samples(50))
+
+
+def test_after_an_underrun_playing_goes_on_as_soon_as_the_lead_is_there() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(2)
+    queue.received(1, samples(30), loud(LEAD_STEP_MS), 0)
+    assert speaker.play(2).tobytes() == loud(LEAD_STEP_MS)
+
+
+def test_after_an_underrun_a_reply_that_is_complete_waits_for_nothing() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(2)
+    queue.received(1, samples(30), loud(20), 0)
+    queue.received(1, samples(50), b"", 0)
+    assert speaker.play().tobytes() == loud(20)
+
+
+def test_the_end_of_a_reply_is_no_underrun_even_when_it_is_told_late() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(3)
+    reply = queue.received(1, samples(30), b"", 60 * MS)
+    speaker.play()
+    queue.received(2, 0, loud(20), 80 * MS)
+    assert speaker.play().tobytes() == loud(20)
+    assert (queue.underruns, queue.lead_ms) == (0, 0)
+    assert reply is not None
+    assert (reply.ended, reply.underruns, reply.samples) == (True, 0, samples(30))
+
+
+def test_the_lead_grows_to_a_limit_and_shrinks_with_each_reply_without_an_underrun() -> None:
+    queue, speaker = playing(ms=20)
+    for index in range(1, 12):
+        speaker.play(MAX_LEAD_MS // 20 + 2)
+        queue.received(1, samples(20 * index), loud(20), speaker.now_ns)
+    speaker.play(MAX_LEAD_MS // 20 + 2)
+    assert (queue.underruns, queue.lead_ms) == (11, MAX_LEAD_MS)
+    for turn_id, lead_ms in ((2, 300), (3, 225)):
+        queue.received(turn_id, 0, loud(20), 0)
+        queue.received(turn_id, samples(20), b"", 0)
+        speaker.play(2)
+        assert queue.lead_ms == lead_ms
+
+
+def test_a_reply_whose_end_is_told_late_shrinks_the_lead_too() -> None:
+    queue, speaker = playing(ms=30)
+    speaker.play(2)
+    queue.received(1, samples(30), loud(LEAD_STEP_MS), 0)
+    speaker.play(3)
+    queue.received(2, 0, loud(100), 0)
+    speaker.play(6)
+    assert queue.lead_ms == LEAD_STEP_MS
+    queue.received(2, samples(100), b"", 0)
+    speaker.play()
+    assert queue.lead_ms == LEAD_STEP_MS * 0.75
+
+
+def test_a_flush_fades_out_within_5_ms_of_the_next_block() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    reply = queue.reply(1)
+    queue.flush(1, 20 * MS)
+    block = speaker.play()
+    assert (np.diff(block[:FADE]) < 0).all()
+    assert (int(block[0]), bool(block[FADE:].any())) == (8_192, False)
+    assert not speaker.play(5).any()
+    assert (queue.current, queue.playhead(40 * MS), queue.is_playing(40 * MS)) == (None, None, False)
+    assert queue.reply(1) is reply
+    assert reply is not None
+    assert (reply.cut, reply.heard_until_ns) == (True, (20 + FADE_MS) * MS)
+
+
+def test_a_fade_goes_on_over_small_blocks() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.flush(1, 0)
+    faded = speaker.play(8, size=FADE // 4)
+    assert (np.diff(faded[: FADE + 1]) < 0).all()
+    assert not faded[FADE:].any()
+
+
+def test_a_reply_flushed_before_it_began_is_never_heard() -> None:
+    queue, speaker = playing()
+    queue.flush(1, 0)
+    assert not speaker.play(3).any()
+    reply = queue.reply(1)
+    assert reply is not None
+    assert (reply.play_ns, reply.cut) == (None, True)
+
+
+def test_a_reply_that_was_heard_whole_is_not_cut() -> None:
+    queue, speaker = playing(ms=20)
+    reply = queue.received(1, samples(20), b"", 0)
+    speaker.play(2)
+    queue.flush(1, 40 * MS)
+    assert reply is not None
+    assert not reply.cut
+
+
+def test_audio_of_a_flushed_turn_is_stale() -> None:
+    queue, _ = playing()
+    queue.flush(1, 0)
+    assert queue.received(1, samples(1000), loud(20), 0) is None
+    assert (queue.is_stale(1), queue.is_stale(2), queue.stale_frames) == (True, False, 1)
+
+
+def test_a_turn_flushed_before_its_audio_came_stays_silent_and_the_playing_one_goes_on() -> None:
+    queue, speaker = playing(ms=20)
+    queue.flush(2, 0)
+    assert queue.received(2, 0, loud(20, 5), 0) is None
+    queue.received(1, samples(20), loud(20, 6), 0)
+    assert speaker.play(2).tobytes() == loud(20) + loud(20, 6)
+
+
+def test_a_later_turn_takes_the_place_of_an_earlier_one_behind_its_fade() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.received(2, 0, loud(20, 5), 20 * MS)
+    block = speaker.play()
+    assert block[FADE - 1] < block[0]
+    assert block[FADE:].tobytes() == loud(20 - FADE_MS, 5)
+    assert queue.received(1, samples(1000), loud(20), 0) is None
+    assert queue.playhead(30 * MS) == Playhead(2, 5.0, 15.0)
+
+
+def test_an_older_turn_is_stale_even_after_the_newer_one_was_flushed() -> None:
+    queue, _ = playing()
+    queue.received(3, 0, loud(20), 0)
+    queue.flush(3, 0)
+    assert queue.received(2, 0, loud(20), 0) is None
+
+
+def test_a_leap_of_pts_is_silence_that_was_left_out() -> None:
+    queue, speaker = playing(ms=20)
+    queue.received(1, samples(40), loud(20), 0)
+    assert speaker.play(3).tobytes() == loud(20) + quiet(20) + loud(20)
+
+
+def test_past_the_capacity_the_newest_is_refused() -> None:
+    queue, speaker = playing(ms=CAPACITY_S * 1000)
+    reply = queue.received(1, samples(CAPACITY_S * 1000), loud(1), 0)
+    assert reply is not None
+    assert (queue.refused_samples, reply.samples) == (samples(1), samples(CAPACITY_S * 1000))
+    speaker.play()
+    queue.received(1, reply.samples, loud(20), 0)
+    assert queue.refused_samples == samples(1)
+
+
+def test_a_new_session_may_count_its_turns_from_one() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.reset(0)
+    assert (queue.is_stale(1), queue.replies) == (False, [])
+    queue.received(1, 0, loud(20, 5), 0)
+    assert speaker.play()[FADE:].tobytes() == loud(20 - FADE_MS, 5)
+
+
+def tone(rate: int, start: int, count: int) -> NDArray[np.float64]:
+    return 8_000 * np.sin(np.arange(start, start + count) * 2 * np.pi * 440 / rate)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_another_rate_of_the_device_is_converted(rate: int) -> None:
+    queue = PlaybackQueue(rate)
+    speaker = Loudspeaker(queue)
+    pcm = tone(RATE, 0, RATE // 5).astype(np.int16).tobytes()
+    for at in range(0, len(pcm), 1920):
+        queue.received(1, at // 2, pcm[at : at + 1920], 0)
+    queue.received(1, RATE // 5, b"", 0)
+    block = rate // 50
+    heard = speaker.play(11, size=block)
+    assert np.abs(heard[: rate // 6] - tone(rate, 0, rate // 6)).max() < 200
+    assert queue.is_playing(60 * MS)
+    assert queue.playhead(1000 * MS) == Playhead(1, 200.0, 0.0)
+
+
+def test_what_the_conversion_holds_back_of_a_flushed_reply_is_not_heard_in_the_next() -> None:
+    queue = PlaybackQueue(44_100)
+    speaker = Loudspeaker(queue)
+    queue.received(1, 0, loud(100), 0)
+    queue.flush(1, 0)
+    queue.received(2, 0, quiet(100), 0)
+    assert np.abs(speaker.play(6, size=882)).max() <= 1
+
+
+def test_a_device_of_another_rate_goes_on_where_the_old_one_broke_off() -> None:
+    queue = PlaybackQueue()
+    speaker = Loudspeaker(queue)
+    queue.received(1, 0, tone(RATE, 0, RATE // 5).astype(np.int16).tobytes(), 0)
+    queue.received(1, RATE // 5, b"", 0)
+    speaker.play(3)
+    queue.retune(44_100)
+    assert queue.playhead(60 * MS) == Playhead(1, 60.0, 140.0)
+    heard = speaker.play(8, size=882)
+    expected = tone(44_100, 44_100 * 60 // 1000, 882 * 6)
+    assert np.abs(heard[: 882 * 6] - expected)[20:].max() < 200
+    assert queue.playhead(300 * MS) == Playhead(1, 200.0, 0.0)
+    assert queue.underruns == 0
+
+
+def test_nothing_of_a_flushed_turn_survives_a_change_of_device() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.flush(1, 0)
+    queue.retune(44_100)
+    assert not speaker.play(5, size=882).any()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("piece"), st.integers(1, 4), st.integers(1, 3000)),
+        st.tuples(st.just("end"), st.integers(1, 4), st.just(0)),
+        st.tuples(st.just("flush"), st.integers(1, 4), st.just(0)),
+        st.tuples(st.just("play"), st.just(0), st.integers(1, 3)),
+    ),
+    max_size=60,
+)
+
+
+@given(steps=STEPS, latency_ms=st.integers(0, 60))
+def test_whatever_comes_only_what_was_received_is_heard_in_order_and_nothing_stale(
+    steps: list[tuple[str, int, int]], latency_ms: int
+) -> None:
+    """A sample's value tells its turn and its place: turn * 4000 + index % 4000."""
+    queue = PlaybackQueue()
+    speaker = Loudspeaker(queue, latency_ms)
+    received = dict.fromkeys(range(1, 5), 0)
+    heard = dict.fromkeys(range(1, 5), 0)
+    told: dict[int, float] = {}
+    over: set[int] = set()
+    for kind, turn_id, count in steps:
+        now_ns = speaker.now_ns
+        if kind == "piece":
+            indices = np.arange(received[turn_id], received[turn_id] + count) % 4000
+            pcm = (turn_id * 4000 + indices).astype(np.int16).tobytes()
+            reply = queue.received(turn_id, received[turn_id], pcm, now_ns)
+            assert (reply is None) == (turn_id in over)
+            if reply is not None:
+                received[turn_id] += count
+                over |= set(range(1, turn_id))
+        elif kind == "end" and turn_id not in over and received[turn_id]:
+            queue.received(turn_id, received[turn_id], b"", now_ns)
+        elif kind == "flush":
+            queue.flush(turn_id, now_ns)
+            over.add(turn_id)
+        elif kind == "play":
+            given = sum(reply.given for reply in queue.replies if reply.turn_id in over)
+            block = speaker.play(count)
+            faded = sum(reply.given for reply in queue.replies if reply.turn_id in over) - given
+            assert faded <= FADE
+            rest = block[faded:]
+            for value in rest[rest != 0].tolist():
+                owner = next(turn for turn in range(4, 0, -1) if value >= turn * 4000)
+                assert owner not in over
+                assert value == owner * 4000 + heard[owner] % 4000
+                heard[owner] += 1
+        if queue.current is not None:
+            playhead = queue.playhead(now_ns)
+            assert playhead is not None
+            assert playhead.turn_id == queue.current.turn_id
+            assert told.get(playhead.turn_id, 0) <= playhead.played_ms
+            assert playhead.played_ms + playhead.buffered_ms == pytest.approx(
+                received[playhead.turn_id] / 48, abs=0.002
+            )
+            told[playhead.turn_id] = playhead.played_ms
+    assert all(heard[turn_id] <= received[turn_id] for turn_id in heard)
+    assert queue.underruns >= sum(reply.underruns for reply in queue.replies)

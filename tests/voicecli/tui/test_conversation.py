@@ -1,0 +1,87 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, TYPED, acted
+from voicecli.talkstate import SessionReconnecting, TalkState, talked
+from voicecli.tui.conversation import conversation_blocks, remark
+from voicecli.viewstate import PlayheadMoved, TurnView
+from voicewire.messages import CancelReason, TurnOutcome
+
+
+def shown(state: TalkState, width: int = 60, *, styles: bool = False) -> list[str]:
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=styles, color_system="standard" if styles else None)
+    for block in conversation_blocks(state):
+        console.print(block.draw())
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_conversation_is_what_was_said_and_answered() -> None:
+    assert shown(acted(BEFORE), 50) == [
+        "",
+        " ▌ what will the weather be like in london",
+        " ▌ tomorrow",
+        "   Tomorrow London gets light rain in the morning",
+        "   and a dry afternoon, with a high of fourteen",
+        "   degrees.",
+        "",
+        " ▌ and what time is it there now",
+        "   It is a quarter past nine in the evening.",
+    ]
+
+
+def test_what_may_still_change_is_lighter() -> None:
+    (line,) = [line for line in shown(acted(SCENES["hearing"]), styles=True) if "weather" in line]
+    assert "what will\x1b[2;3m the weather" in line
+
+
+def test_what_was_not_heard_is_struck_through() -> None:
+    text = "\n".join(shown(acted(BARGE_IN), 200, styles=True))
+    assert "keeper who counted \x1b[2;9mthe ships each night." in text
+    assert "You cut in. Silent after 228 ms." in text
+
+
+@pytest.mark.parametrize(
+    ("turn", "is_lost", "note"),
+    [
+        (TurnView(turn_id=1, transcript="a", reply="b", outcome=TurnOutcome.COMPLETED), False, ""),
+        (TurnView(turn_id=1, reply="b", cancelled=CancelReason.INTERRUPT, heard_text="b"), False, "You stopped it."),
+        (
+            TurnView(turn_id=1, reply="b", cancelled=CancelReason.BARGE_IN, heard_text=""),
+            False,
+            "You cut in before it was heard.",
+        ),
+        (TurnView(turn_id=1, outcome=TurnOutcome.FAILED), False, "It could not be answered."),
+        (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH), False, "That was not understood."),
+        (TurnView(turn_id=1, outcome=TurnOutcome.NO_SPEECH), False, ""),
+        (TurnView(turn_id=1, transcript="a"), True, "The connection was interrupted here."),
+    ],
+)
+def test_how_a_turn_ended_is_told_where_it_is_not_as_it_should_be(turn: TurnView, is_lost: bool, note: str) -> None:
+    assert remark(turn, is_lost) == note
+
+
+def test_turns_of_a_lost_connection_stay() -> None:
+    lost = talked(acted(SCENES["thinking"]), SessionReconnecting(1, 0.0), 0)
+    assert shown(talked(lost, READY, 0))[1:] == [
+        " ▌ what will the weather be like in london tomorrow",
+        "   The connection was interrupted here.",
+    ]
+
+
+def test_what_was_typed_stands_there_until_it_is_in_a_turn() -> None:
+    assert shown(acted(TYPED))[-1] == " ▌ [bold]what[/] is  [31mnew"
+
+
+def test_before_the_first_words_there_is_a_hint() -> None:
+    assert [line.strip() for line in shown(acted(SCENES["listening"]))] == ["", "Say hello, or ask for something."]
+    assert shown(TalkState()) == []
+
+
+def test_a_moving_playhead_draws_nothing_again() -> None:
+    state = acted(SCENES["speaking"])
+    moved = talked(state, PlayheadMoved(3, 900.0, 20.0), 0)
+    before, after = ([block.source for block in conversation_blocks(each)] for each in (state, moved))
+    assert before == after

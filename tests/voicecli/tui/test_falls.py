@@ -1,0 +1,79 @@
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+
+from tests.voicecli.scenes import BARGE_IN, BEFORE, acted
+from voicecli.tui.falls import (
+    NOTHING_YET,
+    StackedBar,
+    Stretch,
+    compact_falls,
+    fall_list,
+    full_falls,
+    median_stretches,
+    stretches,
+)
+from voicecli.turnfalls import TurnFalls, medians
+from voicecli.waterfall import PARTS
+
+FALLS = TurnFalls().of(acted(BARGE_IN))
+
+
+def drawn(what: RenderableType, width: int) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None).print(what)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_where_there_is_little_room_a_turn_is_one_bar_above_the_medians_of_those_before() -> None:
+    assert drawn(compact_falls(FALLS, monochrome=True), 80) == [
+        "─ voice-to-voice ────────────────────────────────────── median 1,018 ms, n = 2 ─",
+        " turn 3   █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓████████████▓▓▒▒▒█▓▓      971 ms",
+        " before   █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓██████████████▓▓▒▒▒█▓▓ 1,018 ms",
+        " ▓ endpointing 622  █ LLM first token 198  ▓ first clause 38",
+        " ▒ TTS first audio 52  ▓ client buffer 33  others 28",
+    ]
+
+
+def test_the_first_turn_has_no_medians_beside_it() -> None:
+    lines = drawn(compact_falls(FALLS[:1], monochrome=True), 60)
+    assert lines[0] == "─ voice-to-voice " + "─" * 43
+    assert [line.split()[0] for line in lines[1:3]] == ["turn", "▓"]
+
+
+def test_before_the_first_turn_it_says_what_will_be_there() -> None:
+    for nothing in (compact_falls((), monochrome=False), full_falls(())):
+        assert drawn(nothing, 60)[1].strip() == NOTHING_YET
+
+
+def test_where_there_is_room_it_is_a_chart() -> None:
+    lines = drawn(full_falls(FALLS), 80)
+    assert len(lines) == 1 + 1 + len(PARTS) + 1
+    assert lines[-1].endswith(" 971.0  1018.0")
+
+
+def test_all_turns_are_on_one_scale_and_the_chosen_one_is_marked() -> None:
+    lines = drawn(fall_list(FALLS, FALLS[1], monochrome=False), 60)
+    assert [line[:8] for line in lines] == ["  turn 1", "› turn 2", "  turn 3"]
+    assert lines[1].count("█") > lines[0].count("█") >= lines[2].count("█")
+    assert lines[1].count("█") == 60 - 9 - 8 - 2
+
+
+def test_medians_of_parts_are_in_the_order_of_the_path() -> None:
+    before = TurnFalls().of(acted(BEFORE))
+    assert [part for part, _ in median_stretches(medians(before))] == [part for part, _ in stretches(before[0])]
+
+
+lengths = st.lists(st.tuples(st.sampled_from(PARTS), st.floats(-1e9, 1e10)), max_size=12)
+
+
+@given(lengths, st.integers(1, 120), st.floats(0, 1e11))
+def test_a_stacked_bar_is_exactly_as_wide_as_there_is_room(
+    parts: list[tuple[object, float]], width: int, full_ns: float
+) -> None:
+    bar = StackedBar([Stretch(*each) for each in parts], full_ns, monochrome=True)  # type: ignore[arg-type]
+    console = Console(file=io.StringIO(), width=width)
+    (line,) = console.render_lines(bar, pad=False)
+    assert sum(segment.cell_length for segment in line) == width

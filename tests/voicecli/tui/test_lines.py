@@ -1,0 +1,128 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.voicecli.scenes import BEFORE, SCENES, TALKING, At, acted, connected
+from voicecli.problems import Problem
+from voicecli.talkstate import (
+    Doing,
+    EchoGuardChosen,
+    LevelMeasured,
+    MuteChanged,
+    ProblemTold,
+    RecordingChanged,
+    SessionClosed,
+    SessionReconnecting,
+    SoundMeasured,
+    TalkState,
+)
+from voicecli.tui.lines import (
+    WORDS,
+    figure_lines,
+    fullness,
+    keys_line,
+    meter,
+    problems_text,
+    recording_line,
+    state_line,
+    words,
+)
+
+KEYS = (("a", "one"), ("b", "two"), ("?", "help"), ("q", "quit"))
+
+
+def test_everything_that_the_conversation_can_be_doing_has_its_words() -> None:
+    assert WORDS.keys() == set(Doing)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (acted(SCENES["connecting"]), "◌ Connecting  to ws://127.0.0.1:8080/voice"),
+        (acted(connected()), "○ Listening  Just talk."),
+        (acted(connected(), push_to_talk=True), "○ Ready  Press space, talk, and press it again."),
+        (acted(TALKING, push_to_talk=True), "● Hearing you  Press space when you have finished."),
+        (acted([*SCENES["speaking"], At(30_000, MuteChanged(True))]), "▶ Speaking, and you are muted"),
+        (acted(SCENES["speaking"], push_to_talk=True), "▶ Speaking  i stops it."),
+        (acted([*BEFORE, At(0, SessionReconnecting(3, 1.0))]), "◌ Reconnecting  It goes on by itself. Attempt 3."),
+        (acted(SCENES["closed"]), "× Closed  q leaves."),
+    ],
+)
+def test_the_state_is_told_in_words_and_a_sign(state: TalkState, told: str) -> None:
+    sign, word, hint, _ = words(state)
+    assert f"{sign} {word}  {hint}".rstrip() == told
+
+
+def test_a_meter_is_empty_at_60_db_below_full_scale_and_full_at_10() -> None:
+    assert [fullness(level) for level in (float("-inf"), -60, -35, -10, 0)] == [0, 0, 0.5, 1, 1]
+    assert meter(TalkState(level_dbfs=-35.0), 10).plain == "━━━━━─────"
+
+
+def test_a_muted_microphone_has_an_empty_meter() -> None:
+    assert meter(TalkState(level_dbfs=-10.0, muted=True), 4).plain == "────"
+
+
+def test_the_meter_is_gone_with_the_microphone() -> None:
+    assert "─" not in state_line(acted(SCENES["device-lost"]), 80).plain
+
+
+@given(st.sampled_from([acted(script) for script in SCENES.values()]), st.integers(1, 200))
+def test_lines_are_never_wider_than_the_terminal(state: TalkState, width: int) -> None:
+    recording = recording_line(state, width)
+    assert recording is None or recording.cell_len <= max(width, len(" r ends it "))
+    assert all(line.cell_len <= width for line in figure_lines(state, width).split())
+    assert keys_line(KEYS, width).cell_len <= width
+    if width >= 20:
+        assert state_line(state, width).cell_len <= width
+
+
+def test_a_recording_is_told_without_colours_too() -> None:
+    line = recording_line(acted([At(0, RecordingChanged("a\x1b[0mb"))]), 40)
+    assert line is not None
+    assert line.plain == " ● recording to a [0mb        r ends it "
+    assert "reverse" in str(line.spans[-1].style)
+    assert recording_line(TalkState(), 40) is None
+
+
+def test_problems_and_the_reason_of_the_end_are_told_once_each() -> None:
+    gone, lost = Problem("gone", "It is gone.", "Look for it."), Problem("lost", "It is lost.", lasting=True)
+    state = acted([At(0, ProblemTold(gone)), At(1, ProblemTold(lost)), At(2, SessionClosed(lost))])
+    told = problems_text(state)
+    assert told is not None
+    assert told.plain.splitlines() == [" ! It is gone. Look for it.", " ! It is lost. "]
+    assert problems_text(TalkState()) is None
+
+
+def test_what_is_not_known_is_a_dash_and_never_nought() -> None:
+    assert figure_lines(TalkState(), 80).plain.split("\n") == [
+        " ↑ – · ↓ – · round trip – · underruns –".ljust(80),
+        " – → –".ljust(80),
+    ]
+
+
+def test_figures_are_formats_buffers_round_trip_and_route() -> None:
+    script = [*connected(), At(90, SoundMeasured(60.4, 180.0, 2, 40.0)), At(91, EchoGuardChosen("half-duplex"))]
+    first, second = figure_lines(acted([*script, At(92, LevelMeasured(-9.0))]), 120).plain.split("\n")
+    assert first.strip() == (
+        "↑ opus 48 kHz 60 ms · ↓ opus 48 kHz 180 ms · round trip 12 ms · underruns 2 · microphone lost 40 ms"
+    )
+    assert second.strip() == (
+        "USB Headset Mono → USB Headset Stereo · half-duplex · silero, pocketsphinx, scripted, espeak"
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (33, " a one  b two  ? help  q quit"),
+        (29, " a one  b two  ? help  q quit"),
+        (28, " a one b two ? help q quit"),
+        (25, " a one  ? help  q quit"),
+        (20, " a one ? help q quit"),
+        (15, " ? help  q quit"),
+        (14, " ? help q quit"),
+        (9, " ? help q"),
+    ],
+)
+def test_where_there_is_little_room_help_and_quit_are_the_last_keys_to_go(width: int, line: str) -> None:
+    assert keys_line(KEYS, width).plain == line

@@ -1,0 +1,227 @@
+"""`voicecli talk`: a conversation in the terminal."""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from voicecli.eventloop import run_precisely
+from voicecli.exits import CliError, ExitCode
+from voicecli.fixture import FixtureError
+from voicecli.localserver import local_server
+from voicecli.plain import json_lines, plain_lines
+from voicecli.sound.devices import libraries_hushed
+from voicecli.sound.echo import EchoMode
+from voicecli.sound.errors import NoSuchDevice, SoundError
+from voicecli.stopping import stopped_by_signals
+from voicecli.talk import Conversation, TalkSettings, Watcher
+from voicecli.talksound import SoundWish, opened
+from voicecli.talkstate import TalkEvent, TalkState
+from voicecli.tape import prepare
+from voicecli.transport import BadUrl, CallError, NoVoicewire
+from voicecli.typedlines import typed_lines
+from voicewire.clock import Clock, SystemClock
+from voicewire.messages import MAX_TEXT_INPUT
+
+TOKEN_ENV = "VOICECLI_TOKEN"
+
+
+class Theme(StrEnum):
+    TERMINAL = "terminal"
+    DARK = "dark"
+    LIGHT = "light"
+
+
+class Shown(StrEnum):
+    SCREEN = "screen"
+    LINES = "lines"
+    JSON = "json"
+
+
+class _Plan(NamedTuple):
+    """What was asked for."""
+
+    url: str | None
+    engines: dict[str, str | None]
+    talk: TalkSettings
+    sound: SoundWish
+    record: Path | None
+    shown: Shown
+    theme: Theme
+    verbose: bool
+
+
+def talk(
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Talk to the server at ws://HOST:PORT/voice. [default: own server]"),
+    ] = None,
+    input_device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Microphone, by name or number; `voicecli devices` lists them.")
+    ] = None,
+    output_device: Annotated[str | None, typer.Option(metavar="NAME", help="Loudspeaker, likewise.")] = None,
+    input_file: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="A sound file that speaks in place of a microphone.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="A WAV file in place of a loudspeaker.")
+    ] = None,
+    push_to_talk: Annotated[
+        bool, typer.Option("--push-to-talk", help="Talk only while the space bar says so.")
+    ] = False,
+    headphones: Annotated[
+        bool, typer.Option("--headphones", help="You wear some: no echo has to be kept out of the microphone.")
+    ] = False,
+    echo: Annotated[EchoMode, typer.Option(help="What keeps the answer out of the microphone.")] = EchoMode.AUTO,
+    locale: Annotated[str, typer.Option(metavar="TAG", help="Your language.")] = "en-US",
+    voice: Annotated[str | None, typer.Option(metavar="NAME", help="Voice of the answers.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Record the session as a fixture for `voicecli replay`.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Lines in place of the screen; type to say something.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines in place of the screen.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With --plain: what may still change, too.")] = False,
+    theme: Annotated[Theme, typer.Option(help="Colours of the screen.")] = Theme.TERMINAL,
+    vad: Annotated[str | None, typer.Option(metavar="ENGINE", help="VAD of the own server.")] = None,
+    stt: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech recogniser of the own server.")] = None,
+    llm: Annotated[str | None, typer.Option(metavar="ENGINE", help="Language model of the own server.")] = None,
+    tts: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech synthesis of the own server.")] = None,
+    llm_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the language model's API is.")] = None,
+    llm_model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model's name there.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
+    ] = None,
+) -> ExitCode:
+    """Talk from the terminal: speak, hear, interrupt, and see where the time goes.
+
+    Without --url it starts a server of its own. Without a terminal, or with --plain or --json, the conversation is
+    written as lines. A conversation with --input ends once all of the file was answered.
+    """
+    engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
+    given = [f"--{name.replace('_', '-')}" for name, value in engines.items() if value is not None]
+    if url is not None and given:
+        raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    for device, file, name in ((input_device, input_file, "input"), (output_device, output_file, "output")):
+        if device is not None and file is not None:
+            raise CliError(f"--{name}-device and --{name} exclude each other; leave one out", ExitCode.USAGE)
+    is_screen = not (plain or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+    shown = Shown.JSON if as_json else Shown.SCREEN if is_screen else Shown.LINES
+    settings = TalkSettings(
+        url or "",
+        token=token or os.environ.get(TOKEN_ENV) or None,
+        locale=locale,
+        voice=voice,
+        push_to_talk=push_to_talk,
+        stays=shown is Shown.SCREEN,
+    )
+    wish = SoundWish(input_file, output_file, input_device, output_device, echo, headphones)
+    plan = _Plan(url, engines, settings, wish, record, shown, theme, verbose)
+    try:
+        if record is not None:
+            prepare(record)
+        with libraries_hushed():
+            return run_precisely(_talk(plan, SystemClock()))
+    except (FixtureError, NoSuchDevice, BadUrl) as error:
+        raise CliError(str(error), ExitCode.USAGE) from None
+    except NoVoicewire as error:
+        raise CliError(str(error), ExitCode.PROTOCOL) from None
+    except CallError as error:
+        raise CliError(str(error), ExitCode.NO_CONNECTION) from None
+    except SoundError as error:
+        code = ExitCode.USAGE if input_file is not None or output_file is not None else ExitCode.SERVER_FAILED
+        raise CliError(str(error), code) from None
+
+
+async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
+    async with AsyncExitStack() as stack:
+        early: list[TalkEvent] = []
+        """What is told before there is a conversation to tell it to."""
+        conversation: Conversation | None = None
+
+        def tell(event: TalkEvent) -> None:
+            if conversation is None:
+                early.append(event)
+            else:
+                conversation.tell(event)
+
+        try:
+            # Before the server, which takes longer: a device that is not there is told at once.
+            sound = await stack.enter_async_context(opened(plan.sound, clock, tell))
+            url = plan.url or (await stack.enter_async_context(local_server(plan.engines))).url
+            show = _Show(plan, clock)
+            conversation = Conversation(plan.talk._replace(url=url), sound, clock, show.watch)
+            for event in early:
+                conversation.tell(event)
+            if plan.record is not None:
+                conversation.record(plan.record)
+            return await show.run(conversation)
+        except BaseExceptionGroup as group:
+            raise _cause(group) from None
+
+
+class _Show:
+    """Draws a conversation, or writes it, for as long as it lasts."""
+
+    def __init__(self, plan: _Plan, clock: Clock) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._interrupted = False
+        self.watch: Watcher = self._write
+        if plan.shown is Shown.SCREEN:
+            self.watch = lambda before, event, after: None
+
+    async def run(self, conversation: Conversation) -> ExitCode:
+        def stop() -> None:
+            self._interrupted = True
+            conversation.quit()
+
+        with stopped_by_signals(stop):
+            if self._plan.shown is Shown.SCREEN:
+                await self._draw(conversation)
+                return ExitCode.GOOD
+            with typed_lines(lambda text: conversation.say(text[:MAX_TEXT_INPUT])):
+                await conversation.run()
+        return ExitCode.INTERRUPTED if self._interrupted else ExitCode.GOOD
+
+    async def _draw(self, conversation: Conversation) -> None:
+        from voicecli.tui.app import TalkApp
+
+        app = TalkApp(conversation, conversation.state, theme=self._plan.theme.value, clock=self._clock)
+        conversation.watched_by(lambda before, event, after: app.show(after))
+
+        async def talk() -> None:
+            try:
+                await conversation.run()
+            finally:
+                app.exit()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(talk())
+            try:
+                await app.run_async()
+            finally:
+                conversation.quit()
+
+    def _write(self, before: TalkState, event: TalkEvent, after: TalkState) -> None:
+        if self._plan.shown is Shown.JSON:
+            lines = json_lines(before, event, after, self._clock.now_ns())
+        else:
+            lines = plain_lines(before, event, after, verbose=self._plan.verbose)
+        for line in lines:
+            print(line, flush=True)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The only error of a group, or the first that is foreseen."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [_cause(each) for each in error.exceptions]
+    foreseen = [cause for cause in causes if isinstance(cause, CallError | SoundError | CliError)]
+    return next(iter(foreseen), causes[0] if len(causes) == 1 else error)

@@ -1,0 +1,56 @@
+"""What of a reply was heard, when it was cut short."""
+
+import re
+from typing import NamedTuple
+
+from voicewire.messages import CancelReason
+
+SHOWN_CHARS = 160
+"""Of what was not heard, so many characters are shown: a whole page of what nobody heard helps nobody."""
+
+CUT = {
+    CancelReason.BARGE_IN: "You cut in",
+    CancelReason.INTERRUPT: "You stopped it",
+    CancelReason.TEXT_INPUT: "You typed something else",
+    CancelReason.FAILED: "It could not be finished",
+}
+
+_WORD = re.compile(r"[^\W_](?:[^\W_]|['’-])*")
+
+
+class Split(NamedTuple):
+    """Joined, the two are the reply."""
+
+    heard: str
+    unheard: str
+
+
+def split(reply: str, heard_text: str) -> Split:
+    """The reply, split after the last word heard.
+
+    The server's `heard_text` begins the reply; where white space, case or punctuation differ (a speech engine may say
+    so), the words decide.
+    """
+    at = len(heard_text) if reply.startswith(heard_text) else _end_of_words(reply, word_count(heard_text))
+    while 0 < at < len(reply) and reply[at].isspace():
+        at += 1
+    return Split(reply[:at], reply[at:])
+
+
+def abridged(unheard: str) -> tuple[str, int]:
+    """What is shown of a text that nobody heard, up to a word's end, and how many words are not."""
+    if len(unheard) <= SHOWN_CHARS * 3 // 2:
+        return unheard, 0
+    shown = re.sub(r"\s+\S*$", "", unheard[:SHOWN_CHARS])
+    return shown, word_count(unheard[len(shown) :])
+
+
+def word_count(text: str) -> int:
+    return len(_WORD.findall(text))
+
+
+def _end_of_words(text: str, count: int) -> int:
+    ends = [found.end() for found in _WORD.finditer(text)]
+    if count == 0:
+        return 0
+    return len(text) if count >= len(ends) else ends[count - 1]

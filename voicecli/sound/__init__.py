@@ -1,0 +1,1 @@
+"""The sound of this machine: its devices, or WAV files in their place."""

@@ -1,0 +1,57 @@
+"""How a program that runs until it is told to stop is told: a signal, a closed terminal, the Enter key."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a polite kill, and a terminal that was closed."""
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` on the running loop at the first signal; a second one ends the process as it would have otherwise."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        loop.call_soon_threadsafe(stop)
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+@contextmanager
+def stopped_by_enter(stop: Callable[[], object]) -> Iterator[bool]:
+    """Call `stop` when a line is typed, where somebody can type one; gives whether that is so."""
+    # On Windows a loop can wait for sockets only.
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        yield False
+        return
+    loop, terminal = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def on_line() -> None:
+        loop.remove_reader(terminal)
+        # A terminal that was closed is ready to be read, too.
+        with suppress(OSError):
+            os.read(terminal, 4096)
+        stop()
+
+    loop.add_reader(terminal, on_line)
+    try:
+        yield True
+    finally:
+        loop.remove_reader(terminal)

@@ -1,0 +1,114 @@
+"""What was said and answered, turn by turn."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+
+from voicecli.heard import CUT, abridged, split
+from voicecli.report import printable
+from voicecli.talkstate import TalkState
+from voicecli.tui.pane import Block
+from voicecli.turnfalls import barge_in_stop_ns
+from voicecli.viewstate import TurnView
+from voicewire.clock import NS_PER_MS
+from voicewire.messages import TurnOutcome
+
+
+class _Said:
+    """What the user said: a bar left of every line."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self._text, options.update(width=options.max_width - 3), pad=False):
+            yield Segment(" ▌ ", Style(color="cyan"))
+            yield from line
+            yield Segment.line()
+
+
+def conversation_blocks(state: TalkState) -> list[Block]:
+    """The turns that show anything, then what was typed and is in no turn yet."""
+    blocks = [
+        Block(_shown(turn, is_lost), partial(_turn, turn, is_lost))
+        for call in (*state.earlier, state.call)
+        for turn in call.turns
+        for is_lost in (state.is_lost(call, turn),)
+        if _said(turn) or turn.reply or remark(turn, is_lost)
+    ]
+    blocks += [Block((text,), partial(_typed, text)) for text in state.typed]
+    if not blocks and state.call.ready is not None:
+        blocks.append(Block(("first words",), _first_words))
+    return blocks
+
+
+def _shown(turn: TurnView, is_lost: bool) -> tuple[object, ...]:
+    """All that is drawn of a turn. While it is heard its playhead moves, which does not count."""
+    words = (turn.partial, turn.stable_chars, turn.transcript, turn.reply, turn.heard_text)
+    return (*words, turn.cancelled, turn.outcome, is_lost, barge_in_stop_ns(turn))
+
+
+def _turn(turn: TurnView, is_lost: bool) -> RenderableType:
+    return Group(Text(""), *turn_lines(turn, is_lost))
+
+
+def _first_words() -> RenderableType:
+    return Text("\n   Say hello, or ask for something.", style="dim italic")
+
+
+def turn_lines(turn: TurnView, is_lost: bool) -> Iterator[RenderableType]:
+    """What the user said, as far as it is understood; the answer, as far as it is written; and how it ended."""
+    said = _said(turn)
+    if said is not None:
+        yield _Said(said)
+    if turn.reply:
+        yield Padding(_answered(turn), (0, 1, 0, 3))
+    note = remark(turn, is_lost)
+    if note:
+        yield Padding(Text(note, style="dim italic"), (0, 1, 0, 3))
+
+
+def _said(turn: TurnView) -> Text | None:
+    if turn.transcript is not None:
+        return Text(printable(turn.transcript), style="bold") if turn.transcript else None
+    if not turn.partial:
+        return None
+    text = Text(printable(turn.partial[: turn.stable_chars]))
+    return text.append(printable(turn.partial[turn.stable_chars :]), style="dim italic")
+
+
+def _answered(turn: TurnView) -> Text:
+    if turn.cancelled is None or turn.heard_text is None:
+        return Text(printable(turn.reply))
+    heard, unheard = split(turn.reply, turn.heard_text)
+    shown, left_out = abridged(unheard)
+    text = Text(printable(heard))
+    text.append(printable(shown), style="dim strike")
+    if left_out:
+        text.append(f" … {left_out} more words", style="dim")
+    return text
+
+
+def remark(turn: TurnView, is_lost: bool) -> str:
+    """How a turn ended, where that is not as it should be."""
+    if turn.cancelled is not None:
+        unheard = turn.reply and not turn.heard_text
+        stop_ns = barge_in_stop_ns(turn)
+        silent = "" if stop_ns is None else f" Silent after {stop_ns / NS_PER_MS:.0f} ms."
+        return f"{CUT[turn.cancelled]}{' before it was heard' if unheard else ''}.{silent}"
+    if turn.outcome is TurnOutcome.FAILED:
+        return "It could not be answered."
+    if turn.outcome is TurnOutcome.NO_SPEECH and turn.partial:
+        return "That was not understood."
+    if is_lost and turn.transcript is not None:
+        return "The connection was interrupted here."
+    return ""
+
+
+def _typed(text: str) -> RenderableType:
+    return Group(Text(""), _Said(Text(printable(text), style="dim italic")))

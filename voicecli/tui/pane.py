@@ -1,0 +1,84 @@
+"""A scrolling pane of blocks of which only those that changed are drawn again: drawing costs the loop that measures."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.console import RenderableType
+from textual.events import Resize
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+
+class Block(NamedTuple):
+    """Some lines."""
+
+    source: tuple[object, ...]
+    """What they are drawn from: what is equal gives the same lines."""
+    draw: Callable[[], RenderableType]
+
+
+class _Drawn(NamedTuple):
+    source: tuple[object, ...]
+    strips: list[Strip]
+
+
+class Pane(ScrollView):
+    """Blocks below each other. One that `follows` stays at its end, until the user scrolls away from it."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str, follows: bool = False) -> None:
+        super().__init__(id=id)
+        self._follows = follows
+        self._blocks: Sequence[Block] = ()
+        self._drawn: list[_Drawn] = []
+        self._lines: list[Strip] = []
+
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return len(self._lines)
+
+    def show(self, blocks: Sequence[Block]) -> None:
+        self._blocks = blocks
+        if self.size.width:
+            self._redraw()
+
+    def on_resize(self, event: Resize) -> None:
+        self._drawn = []
+        self._redraw()
+
+    def render_line(self, y: int) -> Strip:
+        at = y + round(self.scroll_y)
+        width = self.size.width
+        line = self._lines[at] if at < len(self._lines) else Strip.blank(width)
+        return line.adjust_cell_length(width).apply_style(self.rich_style)
+
+    def _redraw(self) -> None:
+        before = self._drawn
+        self._drawn = [
+            self._block(block, before[at] if at < len(before) else None) for at, block in enumerate(self._blocks)
+        ]
+        same = 0
+        while same < min(len(before), len(self._drawn)) and before[same] is self._drawn[same]:
+            same += 1
+        if same == len(before) == len(self._drawn):
+            return
+        was_at_end = self.scroll_offset.y >= self.max_scroll_y
+        self._lines = [strip for drawn in self._drawn for strip in drawn.strips]
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        if self._follows and was_at_end:
+            self.scroll_end(animate=False, x_axis=False)
+        first = sum(len(drawn.strips) for drawn in self._drawn[:same]) - self.scroll_offset.y
+        width, height = self.size
+        if first < height:
+            self.refresh(Region(0, max(0, first), width, height - max(0, first)))
+
+    def _block(self, block: Block, drawn: _Drawn | None) -> _Drawn:
+        if drawn is not None and drawn.source == block.source:
+            return drawn
+        width = self.scrollable_content_region.width
+        console = self.app.console
+        lines = console.render_lines(block.draw(), console.options.update(width=width, height=None), pad=False)
+        return _Drawn(block.source, [Strip(line) for line in lines])
