@@ -1,6 +1,6 @@
 """Draws the terminal's screens: `python scripts/make_screens.py`.
 
-Those of the README go to docs/, and those that the snapshot tests expect to tests/voicecli/tui/pictures/: look at what
+Those of the README go to docs/, and those that the snapshot tests expect to tests/voicecli/tui/snapshots/: look at what
 changed before it is committed.
 """
 

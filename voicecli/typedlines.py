@@ -1,6 +1,7 @@
 """Lines typed into a program that draws no screen."""
 
 import asyncio
+import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -9,26 +10,30 @@ from typing import TextIO
 
 
 @contextmanager
-def typed_lines(say: Callable[[str], None], source: TextIO | None = None) -> Iterator[None]:
+def typed_lines(say: Callable[[str], None], source: TextIO | None = None) -> Iterator[threading.Thread]:
     """Call `say` on the running loop with each line that is typed, or comes through a pipe, and is not blank.
 
-    They are read in a thread that ends with the process: nothing can be told to stop waiting for a line.
+    They are read in the thread that is given, which ends with the process: nothing can be told to stop waiting for a
+    line.
     """
     loop = asyncio.get_running_loop()
     lines = source or sys.stdin
+    if isinstance(lines, io.TextIOWrapper):
+        lines.reconfigure(errors="replace")
     is_over = threading.Event()
 
     def read() -> None:
-        for line in lines:
-            if is_over.is_set():
-                return
-            if text := line.strip():
-                # A loop that is closed has nobody who listens.
-                with suppress(RuntimeError):
+        # A terminal that was closed cannot be read, and a loop that is closed has nobody who listens.
+        with suppress(OSError, RuntimeError):
+            for line in lines:
+                if is_over.is_set():
+                    return
+                if text := line.strip():
                     loop.call_soon_threadsafe(say, text)
 
-    threading.Thread(target=read, name="typed lines", daemon=True).start()
+    reading = threading.Thread(target=read, name="typed lines", daemon=True)
+    reading.start()
     try:
-        yield
+        yield reading
     finally:
         is_over.set()

@@ -127,7 +127,7 @@ def talk(
         if record is not None:
             prepare(record)
         with libraries_hushed():
-            return run_precisely(_talk(plan, SystemClock()))
+            return run_precisely(_ended(plan))
     except (FixtureError, NoSuchDevice, BadUrl) as error:
         raise CliError(str(error), ExitCode.USAGE) from None
     except NoVoicewire as error:
@@ -137,6 +137,14 @@ def talk(
     except SoundError as error:
         code = ExitCode.USAGE if input_file is not None or output_file is not None else ExitCode.SERVER_FAILED
         raise CliError(str(error), code) from None
+
+
+async def _ended(plan: _Plan) -> ExitCode:
+    """Raises what ended it by itself, not the tasks that it happened in."""
+    try:
+        return await _talk(plan, SystemClock())
+    except BaseExceptionGroup as group:
+        raise _cause(group) from None
 
 
 async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
@@ -151,19 +159,16 @@ async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
             else:
                 conversation.tell(event)
 
-        try:
-            # Before the server, which takes longer: a device that is not there is told at once.
-            sound = await stack.enter_async_context(opened(plan.sound, clock, tell))
-            url = plan.url or (await stack.enter_async_context(local_server(plan.engines))).url
-            show = _Show(plan, clock)
-            conversation = Conversation(plan.talk._replace(url=url), sound, clock, show.watch)
-            for event in early:
-                conversation.tell(event)
-            if plan.record is not None:
-                conversation.record(plan.record)
-            return await show.run(conversation)
-        except BaseExceptionGroup as group:
-            raise _cause(group) from None
+        # Before the server, which takes longer: a device that is not there is told at once.
+        sound = await stack.enter_async_context(opened(plan.sound, clock, tell))
+        url = plan.url or (await stack.enter_async_context(local_server(plan.engines))).url
+        show = _Show(plan, clock)
+        conversation = Conversation(plan.talk._replace(url=url), sound, clock, show.watch)
+        for event in early:
+            conversation.tell(event)
+        if plan.record is not None:
+            conversation.record(plan.record)
+        return await show.run(conversation)
 
 
 class _Show:

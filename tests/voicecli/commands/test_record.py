@@ -25,18 +25,6 @@ ROOT = Path(__file__).parents[3]
 NUMBERS = ROOT / "fixtures" / "numbers" / "audio.wav"
 MS = 1_000_000
 
-RUN = """
-import sys
-from voicecli import __main__
-__main__.COMMANDS.setdefault("record", "")
-sys.exit(__main__.main())
-"""
-
-
-@pytest.fixture(autouse=True)
-def listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__main__.COMMANDS, "record", "Record the microphone as a fixture.")
-
 
 def run(*arguments: object) -> int:
     return __main__.main(["record", *map(str, arguments)])
@@ -44,7 +32,7 @@ def run(*arguments: object) -> int:
 
 def started(*arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, "record", *map(str, arguments)],
+        [sys.executable, "-m", "voicecli", "record", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
         stdin=subprocess.DEVNULL,

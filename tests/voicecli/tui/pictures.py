@@ -10,7 +10,7 @@ from voicecli.controls import Controls
 from voicecli.talkstate import TalkState
 from voicecli.tui.app import TalkApp
 
-FOLDER = Path(__file__).parent / "pictures"
+FOLDER = Path(__file__).parent / "snapshots"
 
 
 class Told:

@@ -1,0 +1,95 @@
+"""What the command makes of its arguments; `tests/terminal` has it talk."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voicecli import __main__, wavfile
+from voicecli.exits import ExitCode
+
+ROOT = Path(__file__).parents[3]
+QUESTION = ROOT / "fixtures" / "question-weather" / "audio.wav"
+
+
+def run(*arguments: object) -> int:
+    return __main__.main(["talk", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "ws://h/voice", "--stt", "scripted"], "--stt is for the own server; leave it out"),
+        (["--input", "a.wav", "--input-device", "1"], "--input-device and --input exclude each other"),
+        (["--output", "a.wav", "--output-device", "1"], "--output-device and --output exclude each other"),
+        (["--input", "none.wav", "--output", "out.wav"], "none.wav: there is no such file"),
+        (["--echo", "loud"], "'loud' is not one of"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == ExitCode.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_something_is_not_recorded_into(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    assert run("--record", tmp_path) == ExitCode.USAGE
+    assert "holds something already; record into a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "message"),
+    [
+        ("http://127.0.0.1:1/voice", ExitCode.USAGE, "is not a WebSocket URL"),
+        ("ws://127.0.0.1:1/voice", ExitCode.NO_CONNECTION, "127.0.0.1"),
+    ],
+)
+def test_a_server_that_cannot_be_had_ends_it(
+    url: str,
+    code: ExitCode,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    output = tmp_path / "out.wav"
+    assert run("--url", url, "--input", QUESTION, "--output", output, "--plain") == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_a_file_is_answered_into_a_file_in_lines_of_json(tmp_path: Path) -> None:
+    speech, output = tmp_path / "speech.wav", tmp_path / "out.wav"
+    samples, rate = wavfile.read(QUESTION)
+    wavfile.write(speech, samples[: 26 * rate // 10], rate)
+    engines = ["--vad", "energy", "--stt", "scripted(text='what time is it')"]
+    engines += ["--llm", "scripted", "--tts", "scripted"]
+    process = subprocess.run(
+        [sys.executable, "-m", "voicecli", "talk", "--json", "--input", speech, "--output", output, *engines],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    told = [json.loads(line) for line in process.stdout.splitlines()]
+    kinds = [each["type"] for each in told]
+    assert kinds.index("session_ready") < kinds.index("transcript_final") < kinds.index("turn_end")
+    played, _ = wavfile.read(output)
+    assert np.abs(played).max() > 1_000
