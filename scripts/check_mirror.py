@@ -19,6 +19,7 @@ NO_MODULE = {
     "tests/test_imports.py": "holds what the command line may import",
     "tests/test_wheel.py": "installs the built wheel",
     "tests/voiceaudio/test_threads.py": "counts the threads of all codecs together",
+    "tests/terminal/test_talk.py": "talks as a person does, on a sound card and in a terminal",
 }
 """Test files that stand for no one module, and why."""
 

