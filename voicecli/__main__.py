@@ -12,10 +12,10 @@ from voicecli import __version__
 from voicecli.exits import CliError, ExitCode
 
 COMMANDS = {
-    "talk": "Talk from the terminal: speak, hear, interrupt, and see where the time goes.",
+    "talk": "Talk from the terminal, and see where each millisecond goes.",
     "serve": "Serve voice sessions over WebSocket, and the page to talk from.",
     "replay": "Replay recorded callers, and draw where each millisecond went.",
-    "record": "Record the microphone as a fixture: Opus packets, and a fixture.toml to fill in.",
+    "record": "Record the microphone as a fixture to fill in and replay.",
     "devices": "List the sound card's inputs and outputs, and test them.",
     "doctor": "Check what a conversation needs here: engines, port, sound, echo.",
     "engines": "List the engines of each role, with their settings.",

@@ -56,7 +56,7 @@ def record(
     finish: Annotated[bool, typer.Option("--finish", help="Finish a recording that was cut off by a crash.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document about the recording.")] = False,
 ) -> None:
-    """Record the microphone as a fixture: Opus packets, and a fixture.toml to fill in.
+    """Record the microphone as a fixture to fill in and replay.
 
     Stops at Enter or Ctrl-C. Then write what was said into fixture.toml, and send it with `voicecli replay FOLDER`.
     `voicecli talk --record FOLDER` records a session with a server instead.

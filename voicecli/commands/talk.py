@@ -99,7 +99,7 @@ def talk(
         str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
     ] = None,
 ) -> ExitCode:
-    """Talk from the terminal: speak, hear, interrupt, and see where the time goes.
+    """Talk from the terminal, and see where each millisecond goes.
 
     Without --url it starts a server of its own. Without a terminal, or with --plain or --json, the conversation is
     written as lines. A conversation with --input ends once all of the file was answered.
