@@ -19,12 +19,13 @@ class WavError(Exception):
 def read(path: Path) -> tuple[NDArray[np.int16], int]:
     """Samples and sample rate of a mono WAV file; other sample formats are converted to 16 bits. Raises WavError."""
     try:
-        samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
+        # Not as int16: libsndfile does not scale a float file to it.
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise WavError(path, f"cannot be read as WAV: {error}") from None
     if samples.shape[1] != 1:
         raise WavError(path, f"has {samples.shape[1]} channels; mix it down to mono")
-    return np.ascontiguousarray(samples[:, 0], np.int16), int(rate)
+    return np.clip(np.rint(samples[:, 0] * 32_768), -32_768, 32_767).astype(np.int16), int(rate)
 
 
 def write(path: Path, samples: NDArray[np.int16], rate: int) -> None:

@@ -35,3 +35,14 @@ def test_what_is_no_wav_is_refused_with_its_name(tmp_path: Path, content: bytes 
         path.write_bytes(content)
     with pytest.raises(wavfile.WavError, match="cannot be read as WAV"):
         wavfile.read(path)
+
+
+def test_every_sample_of_16_bits_is_read_as_it_was_written(tmp_path: Path) -> None:
+    samples = np.arange(-32_768, 32_768, dtype=np.int16)
+    wavfile.write(tmp_path / "all.wav", samples, 16_000)
+    assert wavfile.read(tmp_path / "all.wav")[0].tolist() == samples.tolist()
+
+
+def test_floats_are_read_at_their_level(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "float.wav", np.array([0.0, 0.5, -0.5, 1.0, 2.0]), 16_000, subtype="FLOAT")
+    assert wavfile.read(tmp_path / "float.wav")[0].tolist() == [0, 16_384, -16_384, 32_767, 32_767]
