@@ -68,7 +68,9 @@ export class Sound {
 
   /** From the graph to the ear, as far as the browser knows; 0 where it does not. */
   get outputLatencyMs() {
-    return MAY_BE_ASKED ? (this.#context.outputLatency || 0) * 1000 : 0;
+    const { baseLatency, outputLatency } = MAY_BE_ASKED ? this.#context : { baseLatency: 0, outputLatency: 0 };
+    // What the graph hands over lies in the context's own buffer first, and then in the device's.
+    return outputLatency ? ((baseLatency || 0) + outputLatency) * 1000 : 0;
   }
 
   /** What a MediaRecorder records: it goes on when the microphone is changed. */
