@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 MIN_SAMPLES = 5
@@ -48,7 +49,7 @@ class Answer(StrEnum):
     NO_CHANGE = "no change"
 
 
-class Tolerance(NamedTuple):
+class Tolerance(Struct, frozen=True):
     """A change must reach both to matter."""
 
     relative: float = 0.05
@@ -86,13 +87,13 @@ class Side(NamedTuple):
         return self.left_out <= MAX_UNRELIABLE_SHARE * (self.left_out + len(self.samples))
 
 
-class StageChange(NamedTuple):
+class StageChange(Struct, frozen=True, omit_defaults=True):
     part: str
     ms: float
     """What it adds to the change; negative where it became faster."""
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True, omit_defaults=True):
     """The change of one quantile."""
 
     percent: int
@@ -101,6 +102,8 @@ class Finding(NamedTuple):
     """Of the interval; higher where several verdicts share the false alarms."""
     baseline_ms: float
     candidate_ms: float
+    difference_ms: float
+    """The candidate minus the baseline."""
     low_ms: float
     """Of the interval of the difference."""
     high_ms: float
@@ -108,12 +111,8 @@ class Finding(NamedTuple):
     stages: tuple[StageChange, ...] = ()
     """Those that explain a change, the largest first."""
 
-    @property
-    def difference_ms(self) -> float:
-        return self.candidate_ms - self.baseline_ms
 
-
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True, omit_defaults=True):
     answer: Answer
     counts: tuple[int, int]
     """Samples of the baseline and of the candidate."""
@@ -123,17 +122,23 @@ class Verdict(NamedTuple):
     """Samples on each side that would probably settle it."""
 
 
-def judge(baseline: Side, candidate: Side, tolerance: Tolerance | None = None, comparisons: int = 1) -> Verdict:
+def judge(
+    baseline: Side, candidate: Side, tolerance: Tolerance | None = None, *, comparisons: int = 1, exact: bool = False
+) -> Verdict:
     """The verdict on one latency; with one of several, `comparisons` says of how many (Bonferroni).
 
-    The same samples get the same verdict every time.
+    The same samples get the same verdict every time. `exact` samples have no noise: one is enough, and size decides.
     """
     tolerance = tolerance or Tolerance()
     counts = (len(baseline.samples), len(candidate.samples))
     if not (baseline.reliable and candidate.reliable):
         return Verdict(Answer.UNRELIABLE, counts)
-    if min(counts) < MIN_SAMPLES:
-        return Verdict(Answer.NOT_ENOUGH_RUNS, counts, runs_needed=MIN_SAMPLES)
+    least = 1 if exact else MIN_SAMPLES
+    if min(counts) < least:
+        return Verdict(Answer.NOT_ENOUGH_RUNS, counts, runs_needed=least)
+    if exact:
+        only = _exact(baseline, candidate, tolerance)
+        return Verdict(only.answer, counts, (only,))
     percents = (50, 95) if min(counts) >= P95_SAMPLES else (50,)
     random = np.random.default_rng(SEED)
     before, after = (_resampled(_values(side), percents, random) for side in (baseline, candidate))
@@ -144,6 +149,11 @@ def judge(baseline: Side, candidate: Side, tolerance: Tolerance | None = None, c
     answer = _overall(findings)
     needed = _runs_needed(findings[0], tolerance, max(counts)) if answer is Answer.NOT_ENOUGH_RUNS else None
     return Verdict(answer, counts, findings, needed)
+
+
+def _exact(baseline: Side, candidate: Side, tolerance: Tolerance) -> Finding:
+    before, after = (_quantiles(_values(side)[None], [50])[0] for side in (baseline, candidate))
+    return _finding(50, baseline, candidate, after - before, 1.0, tolerance)
 
 
 def _overall(findings: Sequence[Finding]) -> Answer:
@@ -181,11 +191,21 @@ def _finding(
 ) -> Finding:
     low_ms, high_ms = (float(edge) for edge in np.quantile(differences, [(1 - level) / 2, (1 + level) / 2]))
     before_ms, after_ms = (float(_quantiles(_values(side)[None], [percent])[0, 0]) for side in (baseline, candidate))
-    answer = _answer(after_ms - before_ms, low_ms, high_ms, tolerance.size_ms(before_ms))
-    stages: tuple[StageChange, ...] = ()
-    if answer in (Answer.REGRESSION, Answer.IMPROVEMENT):
-        stages = _explained(percent, baseline, candidate)
-    return Finding(percent, level, before_ms, after_ms, low_ms, high_ms, answer, stages)
+    difference_ms = after_ms - before_ms
+    answer = _answer(difference_ms, low_ms, high_ms, tolerance.size_ms(before_ms))
+    changed = answer in (Answer.REGRESSION, Answer.IMPROVEMENT)
+    stages = _explained(percent, baseline, candidate) if changed else ()
+    return Finding(
+        percent,
+        level,
+        round(before_ms, 3),
+        round(after_ms, 3),
+        round(difference_ms, 3),
+        round(low_ms, 3),
+        round(high_ms, 3),
+        answer,
+        stages,
+    )
 
 
 def _answer(difference_ms: float, low_ms: float, high_ms: float, size_ms: float) -> Answer:

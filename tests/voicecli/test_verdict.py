@@ -176,6 +176,15 @@ def test_a_change_without_parts_is_a_verdict_without_stages() -> None:
     assert judge(side([800.0] * 9), side([900.0] * 9)).findings[0].stages == ()
 
 
+def test_of_exact_samples_one_is_enough_and_size_decides() -> None:
+    verdict = judge(side([800.0]), side([860.0]), exact=True)
+    (only,) = verdict.findings
+    assert (verdict.answer, only.difference_ms, only.low_ms, only.high_ms) == (Answer.REGRESSION, 60, 60, 60)
+    assert judge(side([800.0]), side([803.0]), exact=True).answer is Answer.NO_CHANGE
+    assert judge(side([800.0]), side([803.0]), Tolerance(0, 0), exact=True).answer is Answer.REGRESSION
+    assert judge(side([800.0]), side([]), exact=True).answer is Answer.NOT_ENOUGH_RUNS
+
+
 def test_many_samples_are_resampled_in_pieces() -> None:
     many = list(np.linspace(700, 900, 2001))
     (median, p95) = judge(side(many), side([value + 60 for value in many])).findings
@@ -190,7 +199,8 @@ def test_a_regression_is_always_a_difference_above_0_whose_interval_leaves_0_out
     for finding in judge(side(before), side(after)).findings:
         assert finding.low_ms <= finding.high_ms
         if finding.answer is Answer.REGRESSION:
-            assert min(finding.difference_ms, finding.low_ms) > 0
+            assert finding.difference_ms > 0
+            assert finding.low_ms >= 0
 
 
 @pytest.mark.parametrize(
