@@ -232,7 +232,8 @@ def _explained(percent: int, baseline: Side, candidate: Side) -> tuple[StageChan
     """
     before, after = _typical_parts(baseline, percent), _typical_parts(candidate, percent)
     changes = [
-        StageChange(part, after.get(part, 0.0) - before.get(part, 0.0)) for part in dict.fromkeys(before | after)
+        StageChange(part, round(after.get(part, 0.0) - before.get(part, 0.0), 3))
+        for part in dict.fromkeys(before | after)
     ]
     total_ms = sum(change.ms for change in changes)
     if not total_ms:
