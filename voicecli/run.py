@@ -4,17 +4,20 @@ Instants (`t_ms`) are ms since the first sample of the microphone audio on the c
 own clock on the server's; `clock.offset_ms` is what to subtract from the latter to get the former.
 """
 
+import hashlib
 import os
 import platform
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from voicecli import __version__
 from voicecli.call import CallRecord
-from voicecli.fixture import Fixture
+from voicecli.fixture import Fixture, UtteranceExpect
 from voicecli.player import HeardReply
 from voicecli.viewstate import TurnView
 from voicecli.waterfall import Waterfall, disagreements, waterfall
@@ -33,6 +36,8 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     system: str
     architecture: str
+    processor: str | UnsetType = UNSET
+    """Its model, where the system tells."""
     cpus: int
     python: str
 
@@ -41,8 +46,12 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | UnsetType = UNSET
     """Absent for a server in the client's process."""
     in_process: bool = False
+    virtual: bool = False
+    """Client and server shared a virtual clock: the figures are exact, and of no machine."""
     pipeline: str | UnsetType = UNSET
     """How the stages follow each other, where the client chose it."""
+    silence_ms: int | UnsetType = UNSET
+    """Its setting, where the client knows it; a fixture's `session.turn_detection` wins over it."""
 
 
 class PacingDocument(Struct, frozen=True, kw_only=True):
@@ -156,6 +165,9 @@ class FixtureRuns(Struct, frozen=True, kw_only=True):
     name: str
     digest: str
     """SHA-256 of the audio file that was sent."""
+    script: str | UnsetType = UNSET
+    """SHA-256 of what else the fixture lays down of the call: its session, and its utterances without what they expect.
+    """
     input: str
     output: str
     runs: tuple[CallRun, ...]
@@ -164,8 +176,8 @@ class FixtureRuns(Struct, frozen=True, kw_only=True):
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: Literal["voicecli.run/1"] = msgspec.field()
     voicecli: str
-    created: str
-    """UTC, ISO 8601."""
+    created: str | UnsetType = UNSET
+    """UTC, ISO 8601. Absent in virtual time, where the same call gives the same document."""
     server: Server
     engines: dict[str, EngineInfo] = msgspec.field()
     """By role: vad, stt, llm, tts."""
@@ -183,13 +195,28 @@ class ExaminedTurn(Struct, frozen=True, kw_only=True):
     waterfall: Waterfall | None
 
 
+def script_digest(fixture: Fixture) -> str:
+    utterances = [structs.replace(utterance, expect=UtteranceExpect()) for utterance in fixture.utterances]
+    return hashlib.sha256(msgspec.json.encode((fixture.session, utterances), order="sorted")).hexdigest()
+
+
 def machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),
+        processor=_processor() or UNSET,
         cpus=os.cpu_count() or 1,
         python=platform.python_version(),
     )
+
+
+def _processor() -> str:
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8", errors="replace")
+    except OSError:  # not Linux
+        return platform.processor()
+    model = re.search(r"^model name\s*:\s*(.*)$", told, re.MULTILINE)
+    return model[1].strip() if model else platform.processor()
 
 
 def run_document(server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns]) -> Run:

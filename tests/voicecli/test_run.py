@@ -150,7 +150,7 @@ def test_the_document_has_the_stated_shape() -> None:
     assert document.keys() == {"schema", "voicecli", "created", "server", "engines", "machine", "fixtures"}
     assert (document["schema"], document["server"]) == ("voicecli.run/1", {"url": "ws://x/"})
     assert document["engines"]["vad"] == {"name": "v", "settings": {}}
-    assert document["machine"].keys() == {"system", "architecture", "cpus", "python"}
+    assert document["machine"].keys() - {"processor"} == {"system", "architecture", "cpus", "python"}
     (call_run,) = document["fixtures"][0]["runs"]
     assert call_run.keys() == {"reliable", "pacing", "clock", "turns", "events", "failures"}
     assert call_run["pacing"] == {"frames": 70, "late_frames": 1, "worst_late_ms": 6.0, "median_late_ms": 0.5}
@@ -162,3 +162,11 @@ def test_a_document_is_read_back_as_it_was_written() -> None:
     call = record(turn())
     document = run.call_document(call, [one.document for one in run.examined(made(), call)], [])
     assert msgspec.json.decode(msgspec.json.encode(document), type=run.CallRun) == document
+
+
+def test_the_script_is_the_same_whatever_is_expected_and_another_for_another_silence() -> None:
+    digest = run.script_digest(made())
+    lax = msgspec.convert({"max_wer": 0.5}, type(made().utterances[0].expect))
+    assert run.script_digest(made(spoken(expect=lax))) == digest
+    assert run.script_digest(made(session=Session(turn_detection={"silence_ms": 200}))) != digest
+    assert run.script_digest(made(spoken(audio_ms=(0, 2000)))) != digest

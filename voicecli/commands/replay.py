@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
+from msgspec import UNSET
 from rich.console import Console
 
 from voicecli import fixture as fixtures
 from voicecli import report, run
+from voicecli.baseline import prepared
 from voicecli.call import CallSettings, first_of, turn_detection
 from voicecli.callaudio import save
 from voicecli.eventloop import run_precisely
@@ -85,14 +87,28 @@ def replay(
     token: Annotated[
         str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
     ] = None,
+    save_as: Annotated[
+        str | None, typer.Option("--save", metavar="NAME", help="Keep the run, as .voicecli/runs/NAME.json.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --save replace a run of that name.")] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Compare with a saved run, or with a file that --json wrote."),
+    ] = None,
+    tolerance: Annotated[
+        str, typer.Option(metavar="%,MS", help="What a change must reach, both of it, to count against --baseline.")
+    ] = "5%,10ms",
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare with a baseline that differs in more than speed.")
+    ] = False,
 ) -> ExitCode:
     """Replay recorded callers, and draw where each millisecond went.
 
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
-    Exit codes: 0 good, 1 an expectation failed, 2 usage, 3 no connection, 4 the server broke the protocol,
-    5 the own server could not start.
+    Exit codes: 0 good, 1 an expectation failed or a regression, 2 usage, 3 no connection, 4 the server broke the
+    protocol, 5 the own server could not start.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
     flags: dict[str, str | None] = {**engines, "pipeline": pipeline}
@@ -103,6 +119,7 @@ def replay(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
     document = _writable(json)
+    afterwards = prepared(save_as, overwrite, baseline, tolerance, force)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
     plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
@@ -111,6 +128,8 @@ def replay(
     takes, server = run_precisely(_replay_all(url, flags, plan, console))
     if document is not None:
         _write(document, takes, server)
+    if afterwards.conclude(_document(takes, server), console):
+        return ExitCode.EXPECTATION_FAILED
     return ExitCode.EXPECTATION_FAILED if any(take.document.failures for take in takes) else ExitCode.GOOD
 
 
@@ -165,8 +184,9 @@ async def _replay_all(
             takes += await _replay_one(planned, plan, local, console)
         if len(plan.fixtures) > 1:
             console.print(report.summary(takes))
-    server = run.Server(url=url) if url else run.Server(in_process=True, pipeline=local.pipeline)
-    return takes, server
+    silence_ms = UNSET if local.silence_ms is None else local.silence_ms
+    own = run.Server(in_process=True, pipeline=local.pipeline, silence_ms=silence_ms)
+    return takes, run.Server(url=url) if url else own
 
 
 async def _replay_one(planned: _Planned, plan: _Plan, local: LocalServer, console: Console) -> list[Take]:
@@ -247,6 +267,7 @@ def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
         run.FixtureRuns(
             name=name,
             digest=group[0].fixture.digest,
+            script=run.script_digest(group[0].fixture),
             input=str(group[0].ready.input),
             output=str(group[0].ready.output),
             runs=tuple(taken.document for taken in group),

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -198,3 +199,64 @@ def test_several_fixtures_end_in_a_summary(tone: Path, tmp_path: Path, capfd: py
     assert main(["replay", str(tone), str(other), *ENGINES]) == ExitCode.GOOD
     out = capfd.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[-2:]] == ["tone", "other"]
+
+
+QUICK_TTS = ["--tts", "scripted(char=20ms)"]
+SLOW_TTS = ["--tts", "scripted(char=20ms,ttfb=60ms)"]
+
+
+def test_a_slower_stage_than_in_the_baseline_ends_with_1_and_is_named(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Shorter than the others' call: it is made eighteen times.
+    (tone / "fixture.toml").write_text(TOML.replace("[0, 600]", "[0, 320]").replace("[200, 500]", "[200, 300]"))
+    replay = ["replay", str(tone), *ENGINES[:-2], "--repeat", "6"]
+    assert main([*replay, *QUICK_TTS, "--save", "a"]) == ExitCode.GOOD
+    assert "saved as .voicecli/runs/a.json" in capfd.readouterr().out
+
+    written = tmp_path / "b.json"
+    code = main([*replay, *SLOW_TTS, "--baseline", "a", "--json", str(written)])
+    out = capfd.readouterr().out
+    told = re.search(
+        r"voice-to-voice: (.*)  \(n=\d and \d\)\n +p50 .* ms, \+(\d+) ms \(95 % interval (.*)\), (.*)", out
+    )
+    assert told is not None, out
+    assert (code, told[1]) == (ExitCode.EXPECTATION_FAILED, "regression")
+    assert 40 < int(told[2]) < 80
+    assert told[4].startswith("of which TTS first audio +")
+    assert "differs: tts scripted: ttfb 0.0 → 60.0" in out
+
+    assert main([*replay, *QUICK_TTS, "--baseline", "a"]) == ExitCode.GOOD
+    assert "✓ no change against a" in capfd.readouterr().out
+    assert main(["compare", str(written), "a"]) == ExitCode.GOOD
+    assert "✓ improvement against" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--save", "a/b"], '"a/b" is no name for a run'),
+        (["--save", "taken"], "taken.json is there already"),
+        (["--baseline", "nobody"], "nobody: no such run, and no such file"),
+        (["--baseline", "taken"], "damaged or cut off"),
+        (["--tolerance", "5"], "--tolerance"),
+    ],
+)
+def test_what_cannot_be_kept_or_compared_is_refused_before_the_call(
+    arguments: list[str],
+    told: str,
+    tone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    taken = tmp_path / ".voicecli" / "runs" / "taken.json"
+    taken.parent.mkdir(parents=True)
+    taken.write_text('{"schema": "voicecli.run/1", ')
+    assert main(["replay", str(tone), *arguments]) == ExitCode.USAGE
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert told in err
+    assert taken.read_text() == '{"schema": "voicecli.run/1", '

@@ -1,0 +1,63 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.voicecli.runs import calls, document, fixture
+from voicecli import runfile
+from voicecli.__main__ import main
+from voicecli.exits import ExitCode
+
+
+@pytest.fixture(autouse=True)
+def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, tts_ms in (("before", 80.0), ("after", 140.0)):
+        runfile.save(document(fixture(calls(6, tts=tts_ms))), runfile.free_path(name, overwrite=False))
+    runfile.save(document(fixture(calls(6, tts=80.0), digest="b" * 64)), Path("other.json"))
+    Path("cut.json").write_bytes(Path("other.json").read_bytes()[:-40])
+
+
+def test_the_second_run_that_is_slower_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "before", "after"]) == ExitCode.EXPECTATION_FAILED
+    assert re.search(r"\+60 ms \(95 % interval .*\), of which TTS first audio \+60\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("runs", [["after", "before"], ["before", "before"], ["before", ".voicecli/runs/before.json"]])
+def test_what_is_not_slower_ends_with_0(runs: list[str]) -> None:
+    assert main(["compare", *runs]) == ExitCode.GOOD
+
+
+def test_the_tolerance_can_be_set() -> None:
+    assert main(["compare", "before", "after", "--tolerance", "61ms"]) == ExitCode.GOOD
+
+
+def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "before", "other.json", "--force", "--json"]) == ExitCode.GOOD
+    document = json.loads(capsys.readouterr().out)
+    assert (document["answer"], document["forced"]) == (
+        "no change",
+        ["tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb)"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["before", "nobody"], "nobody: no such run, and no such file; saved are after, before"),
+        (["before", "cut.json"], "cut.json: damaged or cut off"),
+        (["before", "other.json"], "these runs cannot be compared: tone: other audio"),
+        (["before", "after", "--tolerance", "5"], "--tolerance"),
+        (["before"], "Missing argument 'B'"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line_and_a_matter_of_usage(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *arguments]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("voicecli: ")
+    assert told in err
+    assert err.count("\n") == 1

@@ -1,0 +1,52 @@
+"""`voicecli compare`: whether one saved run is slower than another."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicecli.exits import CliError, ExitCode
+
+if TYPE_CHECKING:
+    from voicecli.run import Run
+
+
+def compare(
+    baseline: Annotated[str, typer.Argument(metavar="A", help="The run before: a name or a file.")],
+    candidate: Annotated[str, typer.Argument(metavar="B", help="The run after it.")],
+    tolerance: Annotated[
+        str, typer.Option(metavar="%,MS", help="A change counts when it reaches both of these, and is no chance.")
+    ] = "5%,10ms",
+    force: Annotated[bool, typer.Option("--force", help="Compare what differs in more than speed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+) -> ExitCode:
+    """Compare two saved runs, and say whether the second is slower.
+
+    A and B are names given to `replay --save`, or files that `replay --json` wrote.
+
+    Exit codes: 0 no regression, 1 a regression, 2 usage, or runs that cannot be compared.
+    """
+    from rich.console import Console
+
+    from voicecli import baseline as baselines
+    from voicecli.comparison_report import comparison_lines
+    from voicecli.verdict import Answer
+
+    before, after = _read(baseline), _read(candidate)
+    compared = baselines.comparison(before, after, baselines.parsed(tolerance), force=force)
+    if as_json:
+        print(compared.serialize().decode(), end="")
+    else:
+        console = Console(highlight=False)
+        for line in comparison_lines(compared, baseline):
+            console.print(line, soft_wrap=True)
+    return ExitCode.EXPECTATION_FAILED if compared.answer is Answer.REGRESSION else ExitCode.GOOD
+
+
+def _read(named: str) -> "Run":
+    from voicecli.baseline import stored
+    from voicecli.runfile import RunFileError
+
+    try:
+        return stored(named).run
+    except RunFileError as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
