@@ -41,6 +41,8 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | UnsetType = UNSET
     """Absent for a server in the client's process."""
     in_process: bool = False
+    virtual: bool = False
+    """Client and server shared a virtual clock: the figures are exact, and of no machine."""
     pipeline: str | UnsetType = UNSET
     """How the stages follow each other, where the client chose it."""
 
@@ -164,8 +166,8 @@ class FixtureRuns(Struct, frozen=True, kw_only=True):
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: Literal["voicecli.run/1"] = msgspec.field()
     voicecli: str
-    created: str
-    """UTC, ISO 8601."""
+    created: str | UnsetType = UNSET
+    """UTC, ISO 8601. Absent in virtual time, where the same call gives the same document."""
     server: Server
     engines: dict[str, EngineInfo] = msgspec.field()
     """By role: vad, stt, llm, tts."""
@@ -196,7 +198,7 @@ def run_document(server: Server, ready: SessionReady, fixtures: Sequence[Fixture
     return Run(
         schema=SCHEMA,
         voicecli=__version__,
-        created=utc_now().isoformat(timespec="seconds"),
+        created=UNSET if server.virtual else utc_now().isoformat(timespec="seconds"),
         server=server,
         engines={role: getattr(ready.engines, role) for role in Engines.__struct_fields__},
         machine=machine(),

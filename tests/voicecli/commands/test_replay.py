@@ -103,6 +103,9 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
+        (["{tone}", "--virtual", "--repeat", "2"], "--repeat does not go with --virtual"),
+        (["{tone}", "--virtual", "--url", "ws://127.0.0.1:1/"], "--url does not go with --virtual"),
+        (["{tone}", "--virtual", "--tts", "espeak"], "choose --tts scripted"),
         ([], "FIXTURE"),
     ],
 )
@@ -198,3 +201,38 @@ def test_several_fixtures_end_in_a_summary(tone: Path, tmp_path: Path, capfd: py
     assert main(["replay", str(tone), str(other), *ENGINES]) == ExitCode.GOOD
     out = capfd.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[-2:]] == ["tone", "other"]
+
+
+def virtual_document(*arguments: str, hash_seed: str) -> bytes:
+    """What a process of its own writes."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "voicecli", "replay", *arguments, "--virtual", "--json", "-"],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    return ended.stdout
+
+
+def test_in_virtual_time_two_processes_write_the_same_bytes() -> None:
+    recorded = Path(__file__).parents[3] / "fixtures"
+    names = ("barge-in", "conversation-three-turns", "noise-10db")
+    paths = [str(recorded / name) for name in names]
+    first, second = (virtual_document(*paths, hash_seed=seed) for seed in ("1", "2"))
+    assert first == second
+    document = msgspec.json.decode(first, type=Run)
+    assert [fixture.name for fixture in document.fixtures] == list(names)
+    assert (document.server.virtual, document.created) == (True, msgspec.UNSET)
+
+
+def test_a_virtual_call_is_reported_and_kept_like_any_other(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    arguments = [*("--vad", "scripted"), *("--tts", "scripted(ttfb=130ms)"), "--save-audio", str(kept)]
+    assert main(["replay", str(tone), "--virtual", *arguments]) == ExitCode.GOOD
+    out = capfd.readouterr().out
+    assert "scripted · overlapped · virtual time" in " ".join(out.split())
+    assert "TTS TTFB 130 ms" in out
+    assert soundfile.info(kept / "tone.wav").channels == 2
