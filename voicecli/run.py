@@ -223,7 +223,7 @@ def run_document(server: Server, ready: SessionReady, fixtures: Sequence[Fixture
     return Run(
         schema=SCHEMA,
         voicecli=__version__,
-        created=utc_now().isoformat(timespec="seconds"),
+        created=UNSET if server.virtual else utc_now().isoformat(timespec="seconds"),
         server=server,
         engines={role: getattr(ready.engines, role) for role in Engines.__struct_fields__},
         machine=machine(),

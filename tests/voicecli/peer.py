@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from voicecli.call import CallRecord, CallSettings, Watcher, place_call
 from voicecli.fixture import AudioCodec, Expect, Fixture, Kind, Session, Utterance, When
+from voicecli.memorywire import End, wire
 from voicecli.microphone import Recording
 from voicecli.schedule import EVEN, Schedule
-from voicecli.transport import TransportClosed
 from voicecli.virtualtime import VirtualLoop, run_virtual
 from voiceserver.transport import Disconnected
 from voicewire.clock import NS_PER_MS, ms
@@ -64,56 +64,15 @@ def virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, Result]]) -> Res
     return run_virtual(checked(), loop)
 
 
-class ClientEnd:
-    """The client's end of a connection in memory."""
-
-    def __init__(self, up: "asyncio.Queue[str | bytes | None]", down: "asyncio.Queue[str | bytes | None]") -> None:
-        self.up = up
-        self.down = down
-        self.close_code = 1006
-
-    async def send(self, data: str | bytes) -> None:
-        self.up.put_nowait(data)
-
-    async def recv(self) -> str | bytes:
-        data = await self.down.get()
-        if data is None:
-            raise TransportClosed(self.close_code, "")
-        return data
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        self.up.put_nowait(None)
-
-
-class ServerEnd:
-    """The server's end of the same; a real session can be given it."""
-
-    def __init__(self, client: ClientEnd) -> None:
-        self._client = client
-
-    async def send(self, data: str | bytes) -> None:
-        self._client.down.put_nowait(data)
-
-    async def recv(self) -> str | bytes:
-        data = await self._client.up.get()
-        if data is None:
-            raise Disconnected("hung up")
-        return data
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        self._client.close_code = code
-        self._client.down.put_nowait(None)
-
-
-def memory_pair() -> tuple[ClientEnd, ServerEnd]:
-    client = ClientEnd(asyncio.Queue(), asyncio.Queue())
-    return client, ServerEnd(client)
+def memory_pair() -> tuple[End, End]:
+    """The client's end and the server's; a real session can be given the latter."""
+    return wire(Disconnected)
 
 
 class Peer:
     """A server that does what the test's script says. It answers pings, and keeps what it heard."""
 
-    def __init__(self, loop: VirtualLoop, end: ServerEnd) -> None:
+    def __init__(self, loop: VirtualLoop, end: End) -> None:
         self.end = end
         self.start: SessionStart | None = None
         self.heard: list[Message | AudioFrame] = []

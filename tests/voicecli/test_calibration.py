@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from tests.loopback import wire
+from tests.voicecli.peer import memory_pair
 from voicecli.calibration import OUTPUT, RUNS, Delays, errors, script
 from voicecli.call import CallSettings, place_call
 from voicecli.take import Take, concluded
@@ -18,7 +18,7 @@ def virtual_take(delays: Delays, turns: int) -> Take:
 
     async def main() -> Take:
         async with Service(load(delays.settings(), {}), loop) as service, asyncio.TaskGroup() as tasks:
-            client_end, server_end = wire()
+            client_end, server_end = memory_pair()
             served = tasks.create_task(service.converse(server_end))
             record = await place_call(fixture, recording, client_end, loop, CallSettings(output=OUTPUT))
             await client_end.close()

@@ -2,9 +2,10 @@ import asyncio
 
 import pytest
 
-from tests.voicecli.peer import ENGINES, LOUD, PCM_16K, SERVER_AHEAD_NS, Peer, ServerEnd, memory_pair, virtually
+from tests.voicecli.peer import ENGINES, LOUD, PCM_16K, SERVER_AHEAD_NS, Peer, memory_pair, virtually
 from voiceaudio.opus import OpusEncoder
 from voicecli.client import PINGS_AT_START, VoiceClient
+from voicecli.memorywire import End
 from voicecli.player import Player
 from voicecli.transport import CallError, NoConnection, NoVoicewire
 from voicecli.viewstate import Event, MarkNoted, PlayheadMoved, ReplyScheduled
@@ -40,7 +41,7 @@ class Call:
         self.loop = loop
         self.told = Told()
         client_end, server_end = memory_pair()
-        self.end: ServerEnd = server_end
+        self.end: End = server_end
         self.peer = Peer(loop, server_end)
         self.client = VoiceClient(client_end, loop, self.told, Player)
         self._tasks: list[asyncio.Task[None]] = []

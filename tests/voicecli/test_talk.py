@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.voicecli.peer import LOUD, ClientEnd, Peer, memory_pair, virtually
+from tests.voicecli.peer import LOUD, Peer, memory_pair, virtually
 from voicecli import fixture
 from voicecli.controls import Controls
+from voicecli.memorywire import End
 from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.playback import PlaybackQueue
@@ -135,7 +136,7 @@ class Room:
         self.events: list[TalkEvent] = []
         self.states: list[TalkState] = []
         self.peers: list[Peer] = []
-        self.ends: list[ClientEnd] = []
+        self.ends: list[End] = []
         self.refusals: list[Exception] = []
         self.arrived = asyncio.Event()
         self.talk = Conversation(settings, sound, loop, self._watch, connect=self.connect, jitter=lambda: 1.0)
@@ -145,7 +146,7 @@ class Room:
             self.events.append(event)
 
     @asynccontextmanager
-    async def connect(self, url: str) -> AsyncIterator[ClientEnd]:
+    async def connect(self, url: str) -> AsyncIterator[End]:
         assert url == URL
         if self.refusals:
             raise self.refusals.pop(0)
@@ -412,7 +413,7 @@ def test_a_lost_connection_is_opened_again_and_the_conversation_goes_on() -> Non
         peer = await room.peer()
         await room.reply(peer, 7, 50, ends=False)
         await asyncio.sleep(0.1)
-        room.ends[-1].down.put_nowait(None)
+        room.ends[-1].lose()
         again = await room.peer()
         heard = len(room.speaker.heard)
         await again.until(lambda: len(again.all(AudioFrame)) == 3)
@@ -433,7 +434,7 @@ def test_attempts_to_connect_again_wait_longer_each_time() -> None:
     async def script(room: Room) -> None:
         await room.peer()
         room.refusals = [NoConnection("down"), NoConnection("down")]
-        room.ends[-1].down.put_nowait(None)
+        room.ends[-1].lose()
         await room.peer()
         waits = [event.delay_ms for event in room.told(SessionReconnecting)]
         assert waits == [250.0, 500.0, 1_000.0]

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.loopback import ClientEnd, ServerEnd, wire
-from tests.voicecli.peer import virtually
+from tests.voicecli.peer import memory_pair, virtually
 from voicecli import draft, fixture, journal, lint, oggopus, viewstate
 from voicecli.call import CallRecord, CallSettings, place_call
 from voicecli.client import VoiceClient
 from voicecli.fixture import FixtureError, When
 from voicecli.journal import AudioSent, Header, MessageReceived, ReplyAudioReceived
+from voicecli.memorywire import End
 from voicecli.microphone import record
 from voicecli.player import Player
 from voicecli.tape import Tape, record_into
@@ -56,10 +56,10 @@ Sent = tuple[int, bytes | str]
 """When the server received something of the user, in ns, and its payload or its text."""
 
 
-class Ear(ServerEnd):
+class Ear(End):
     """The server's end; keeps what the user sent, and not what the client says for itself."""
 
-    def __init__(self, end: ServerEnd, loop: VirtualLoop) -> None:
+    def __init__(self, end: End, loop: VirtualLoop) -> None:
         self._end = end
         self._loop = loop
         self.heard: list[Sent] = []
@@ -83,7 +83,7 @@ class Ear(ServerEnd):
         return [(at_ns - origin_ns, said) for at_ns, said in self.heard]
 
 
-Act = Callable[[ClientEnd, VirtualLoop], Coroutine[Any, Any, Any]]
+Act = Callable[[End, VirtualLoop], Coroutine[Any, Any, Any]]
 
 
 def served(act: Act, **settings: Any) -> tuple[Any, Ear]:
@@ -91,7 +91,7 @@ def served(act: Act, **settings: Any) -> tuple[Any, Ear]:
     ears: list[Ear] = []
 
     async def main(loop: VirtualLoop) -> Any:
-        client_end, server_end = wire()
+        client_end, server_end = memory_pair()
         ear = Ear(server_end, loop)
         ears.append(ear)
         async with Service(ServerSettings(**(ENGINES | settings)), loop) as service, asyncio.TaskGroup() as group:
@@ -106,16 +106,16 @@ def served(act: Act, **settings: Any) -> tuple[Any, Ear]:
 def replayed(folder: Path, **settings: Any) -> tuple[CallRecord, Ear]:
     chosen = fixture.load(folder)
 
-    async def act(end: ClientEnd, loop: VirtualLoop) -> CallRecord:
+    async def act(end: End, loop: VirtualLoop) -> CallRecord:
         return await place_call(chosen, record(chosen), end, loop, CallSettings())
 
     return served(act, **settings)
 
 
-class Taped(ClientEnd):
+class Taped(End):
     """The client's end, with a tape that is told what passes it."""
 
-    def __init__(self, end: ClientEnd, loop: VirtualLoop, tape: Tape) -> None:
+    def __init__(self, end: End, loop: VirtualLoop, tape: Tape) -> None:
         self._end = end
         self._loop = loop
         self._tape = tape
@@ -139,7 +139,7 @@ def test_a_session_acted_by_a_fixture_is_replayed_to_the_byte_and_the_instant(tm
     acted = fixture.load(FIXTURES / "barge-in")
     folder = tmp_path / "again"
 
-    async def act(end: ClientEnd, loop: VirtualLoop) -> CallRecord:
+    async def act(end: End, loop: VirtualLoop) -> CallRecord:
         with record_into(folder, loop.now_ns(), pre_skip=312) as tape:
             return await place_call(acted, record(acted), Taped(end, loop, tape), loop, CallSettings())
 
@@ -157,7 +157,7 @@ def test_the_draft_of_a_session_says_what_was_said_where(tmp_path: Path) -> None
     acted = fixture.load(FIXTURES / "barge-in")
     folder = tmp_path / "again"
 
-    async def act(end: ClientEnd, loop: VirtualLoop) -> CallRecord:
+    async def act(end: End, loop: VirtualLoop) -> CallRecord:
         with record_into(folder, loop.now_ns(), pre_skip=312, microphone='A "mic"') as tape:
             return await place_call(acted, record(acted), Taped(end, loop, tape), loop, CallSettings())
 
@@ -185,7 +185,7 @@ PLAN = [*JITTERED, *BUNCHED, *AFTER_A_GAP]
 def talked(folder: Path) -> Act:
     """A user of push-to-talk: speaks by the plan, lets the button go, types once heard, and speaks no more."""
 
-    async def act(end: ClientEnd, loop: VirtualLoop) -> None:
+    async def act(end: End, loop: VirtualLoop) -> None:
         origin_ns = loop.now_ns()
         with record_into(folder, origin_ns, pre_skip=QUESTION.pre_skip) as tape:
             client = VoiceClient(end, loop, tape, Player)
@@ -244,7 +244,7 @@ def test_no_secret_of_a_session_is_recorded(tmp_path: Path) -> None:
 def test_a_recording_that_starts_in_the_middle_of_a_session_counts_from_there(tmp_path: Path) -> None:
     folder = tmp_path / "later"
 
-    async def act(end: ClientEnd, loop: VirtualLoop) -> None:
+    async def act(end: End, loop: VirtualLoop) -> None:
         acted = fixture.load(FIXTURES / "conversation-three-turns")
         whole = tmp_path / "whole"
         with record_into(whole, loop.now_ns(), pre_skip=312) as tape:

@@ -73,6 +73,14 @@ def replay(
         InputCodec | None,
         typer.Option(help="Send the fixture's Opus packets as they are, or its WAV as PCM. [default: as it is given]"),
     ] = None,
+    virtual: Annotated[
+        bool,
+        typer.Option(
+            "--virtual",
+            help="Own server and caller on a virtual clock: over in a moment, and the same figures each time. Engines"
+            " are scripted (STT 150 ms, LLM 300 ms, TTS 100 ms) or those given, with Silero VAD.",
+        ),
+    ] = False,
     repeat: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Calls with each fixture.")] = 1,
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document; - is standard output.")
@@ -115,6 +123,8 @@ def replay(
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    if virtual:
+        _refuse_with_virtual({"--url": url is not None, "--repeat": repeat > 1})
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
@@ -125,12 +135,24 @@ def replay(
     plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
     # Standard output is for the document alone, where it is asked for there.
     console = Console(stderr=json == "-", highlight=False)
-    takes, server = run_precisely(_replay_all(url, flags, plan, console))
+    if virtual:
+        takes, server = _replay_virtually(flags, plan, console)
+    else:
+        takes, server = run_precisely(_replay_all(url, flags, plan, console))
     if document is not None:
         _write(document, takes, server)
     if afterwards.conclude(_document(takes, server), console):
         return ExitCode.EXPECTATION_FAILED
     return ExitCode.EXPECTATION_FAILED if any(take.document.failures for take in takes) else ExitCode.GOOD
+
+
+def _refuse_with_virtual(given: dict[str, bool]) -> None:
+    reasons = {
+        "--url": "a server elsewhere has a clock of its own",
+        "--repeat": "each call would give the same figures",
+    }
+    for option in filter(given.get, given):
+        raise CliError(f"{option} does not go with --virtual: {reasons[option]}; leave one out", ExitCode.USAGE)
 
 
 def _planned(path: Path, codec: InputCodec | None) -> _Planned:
@@ -187,6 +209,23 @@ async def _replay_all(
     silence_ms = UNSET if local.silence_ms is None else local.silence_ms
     own = run.Server(in_process=True, pipeline=local.pipeline, silence_ms=silence_ms)
     return takes, run.Server(url=url) if url else own
+
+
+def _replay_virtually(flags: dict[str, str | None], plan: _Plan, console: Console) -> tuple[list[Take], run.Server]:
+    from voicecli.virtualcall import VirtualServer
+
+    virtual = VirtualServer(flags, os.environ)
+    takes = []
+    for fixture, recording in plan.fixtures:
+        taken = virtual.take(fixture, recording, plan.call)
+        takes.append(taken)
+        if plan.save_audio is not None:
+            _save(plan.save_audio, taken, None)
+        details = f"{_details(taken, virtual.pipeline)} · virtual time"
+        console.print(report.call_report(taken, fixture.name, details))
+    if len(takes) > 1:
+        console.print(report.summary(takes))
+    return takes, run.Server(in_process=True, virtual=True, pipeline=virtual.pipeline)
 
 
 async def _replay_one(planned: _Planned, plan: _Plan, local: LocalServer, console: Console) -> list[Take]:

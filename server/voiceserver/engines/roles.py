@@ -20,6 +20,9 @@ class Engine(Protocol):
 
     Once it has started, an Stt may have `locales` (BCP 47 tags of the languages that it understands), and a Tts
     `voices`: clients are told of them.
+
+    A class whose `waits_on_loop` is true waits for timers of the event loop alone, never for a thread, a process or a
+    socket: it runs on a virtual clock too.
     """
 
     async def start(self) -> None:

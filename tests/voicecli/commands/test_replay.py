@@ -104,6 +104,9 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
+        (["{tone}", "--virtual", "--repeat", "2"], "--repeat does not go with --virtual"),
+        (["{tone}", "--virtual", "--url", "ws://127.0.0.1:1/"], "--url does not go with --virtual"),
+        (["{tone}", "--virtual", "--tts", "espeak"], "choose --tts scripted"),
         ([], "FIXTURE"),
     ],
 )
@@ -260,3 +263,38 @@ def test_what_cannot_be_kept_or_compared_is_refused_before_the_call(
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
     assert taken.read_text() == '{"schema": "voicecli.run/1", '
+
+
+def virtual_document(*arguments: str, hash_seed: str) -> bytes:
+    """What a process of its own writes."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "voicecli", "replay", *arguments, "--virtual", "--json", "-"],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    return ended.stdout
+
+
+def test_in_virtual_time_two_processes_write_the_same_bytes() -> None:
+    recorded = Path(__file__).parents[3] / "fixtures"
+    names = ("barge-in", "conversation-three-turns", "noise-10db")
+    paths = [str(recorded / name) for name in names]
+    first, second = (virtual_document(*paths, hash_seed=seed) for seed in ("1", "2"))
+    assert first == second
+    document = msgspec.json.decode(first, type=Run)
+    assert [fixture.name for fixture in document.fixtures] == list(names)
+    assert (document.server.virtual, document.created) == (True, msgspec.UNSET)
+
+
+def test_a_virtual_call_is_reported_and_kept_like_any_other(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    arguments = [*("--vad", "scripted"), *("--tts", "scripted(ttfb=130ms)"), "--save-audio", str(kept)]
+    assert main(["replay", str(tone), "--virtual", *arguments]) == ExitCode.GOOD
+    out = capfd.readouterr().out
+    assert "scripted · overlapped · virtual time" in " ".join(out.split())
+    assert "TTS TTFB 130 ms" in out
+    assert soundfile.info(kept / "tone.wav").channels == 2

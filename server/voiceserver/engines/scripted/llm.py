@@ -35,8 +35,16 @@ class ScriptedLlm:
         """From each token to the next."""
         jitter: Milliseconds = 0.0
         """Most that each of these times differs by, either way."""
+        now: str = ""
+        """What the rules take the wall time for, such as 2026-01-05T10:00; empty: the machine's own."""
         seed: Annotated[int, Meta(ge=0)] = 0
         """Of the jitter, and of the choice among a rule's replies."""
+
+        def __post_init__(self) -> None:
+            if self.now:
+                _instant(self.now)
+
+    waits_on_loop = True
 
     def __init__(self, settings: Settings, *, wall_clock: Callable[[], datetime] = local_now) -> None:
         self._settings = settings
@@ -85,6 +93,14 @@ class ScriptedLlm:
 
     def _text(self, conversation: Sequence[ChatMessage]) -> str:
         if self._texts is None:
-            return self._persona.answer(conversation, self._wall_clock())
+            now = _instant(self._settings.now) if self._settings.now else self._wall_clock()
+            return self._persona.answer(conversation, now)
         turn = sum(message.speaker is Speaker.USER for message in conversation)
         return self._texts[max(0, turn - 1) % len(self._texts)]
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"now must be a date and a time such as 2026-01-05T10:00, got {text!r}") from None

@@ -23,6 +23,9 @@ class ScriptedStt:
     class Settings(FaultSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
         text: str = "what can you do"
         """What is said. Several utterances stand between `|`; each stream hears the next one, whoever's it is."""
+        word: Milliseconds = 0.0
+        """Audio that each word takes: a stream hears no more words than there was audio for, and the next one hears the
+        rest, so that a pause within an utterance may split it. 0: a stream hears an utterance whole."""
         final: Milliseconds = 0.0
         """From the end of the audio to the final transcript."""
         partial: Milliseconds = 200.0
@@ -33,6 +36,8 @@ class ScriptedStt:
         fault_after: Annotated[int, Meta(ge=0)] = 0
         """The partial that has the fault, counted from 1; 0: the final transcript has it."""
 
+    waits_on_loop = True
+
     def __init__(self, settings: Settings) -> None:
         self.sample_rate = SAMPLE_RATE
         self._settings = settings
@@ -40,6 +45,10 @@ class ScriptedStt:
         self._faults = FaultPlan(settings)
         self._streams = 0
         self._heard = 0
+        self._rest: list[str] = []
+        """Words of the utterance that there was too little audio for so far."""
+        self._surplus_ms = 0.0
+        """Audio of the last stream beyond that of its words."""
 
     async def start(self) -> None:
         pass
@@ -66,6 +75,8 @@ class ScriptedStt:
                     pacing.restart()
                     await fault.have(pacing)
                 yield Transcript(partial, is_final=False, stable_chars=len(partial))
+        if settings.word:
+            text = self._words_said(text, samples * 1000 / SAMPLE_RATE)
         pacing.restart()
         while fault.is_endless:
             await pacing.wait(ENDLESS_PACE_MS)
@@ -76,11 +87,22 @@ class ScriptedStt:
         yield Transcript(text, is_final=True, stable_chars=len(text))
 
     def _next_utterance(self) -> str:
+        if self._rest:
+            return " ".join(self._rest)
+        self._surplus_ms = 0.0
         self._heard += 1
         return self._utterances[(self._heard - 1) % len(self._utterances)]
+
+    def _words_said(self, text: str, length_ms: float) -> str:
+        """What there was audio for; the rest is kept for the next stream."""
+        words = text.split()
+        count = min(len(words), int((self._surplus_ms + length_ms) / self._settings.word))
+        self._surplus_ms += length_ms - count * self._settings.word
+        self._rest = words[count:]
+        return " ".join(words[:count])
 
     def _words_heard(self, text: str, samples: int) -> str:
         if not self._settings.partial:
             return ""
-        words = int(samples * 1000 / SAMPLE_RATE / self._settings.partial)
+        words = int(samples * 1000 / SAMPLE_RATE / max(self._settings.partial, self._settings.word))
         return " ".join(text.split()[:words])

@@ -37,6 +37,8 @@ class ScriptedTts:
         """Most that each of these times differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
 
+    waits_on_loop = True
+
     def __init__(self, settings: Settings) -> None:
         self.sample_rate = settings.rate
         self._settings = settings

@@ -9,6 +9,7 @@ import pytest
 from voiceserver.engines.registry import Role, create
 from voiceserver.engines.roles import ChatMessage, EngineError, Llm, Speaker, Token, TokenUsage
 from voiceserver.engines.scripted.llm import ScriptedLlm
+from voiceserver.engines.spec import SpecError
 
 Virtual = Callable[..., Any]
 
@@ -105,3 +106,13 @@ def test_an_endless_one_says_its_reply_over_and_over(virtual: Virtual) -> None:
     items = virtual(timed(llm, talk("x"), 5))
     assert text_of(items) == "on and on and on "
     assert [at for at, _ in items] == [0, 20, 40, 60, 80]
+
+
+def test_the_persona_tells_the_time_that_its_settings_say(virtual: Virtual) -> None:
+    llm = create(Role.LLM, "scripted(now='2026-11-03T16:05')")
+    assert text_of(virtual(timed(llm, talk("What time is it?")))).startswith("It is four oh five in the afternoon")
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(SpecError, match="now must be a date and a time such as 2026-01-05T10:00, got 'noon'"):
+        create(Role.LLM, "scripted(now=noon)")

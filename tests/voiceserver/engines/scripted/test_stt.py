@@ -114,3 +114,21 @@ def test_silent_and_endless_ones_never_come_to_the_final(virtual: Virtual, fault
         virtual(scene())
     assert set(seen) == {partial("hi")}
     assert (len(seen) > 100) == (fault == "endless")
+
+
+def finals(virtual: Virtual, settings: str, *durations_ms: int) -> list[str]:
+    """What the streams of one recogniser hear, one after the other."""
+    stt = create(Role.STT, f"scripted({settings})")
+    return [virtual(timed(stt, duration_ms))[-1][1].text for duration_ms in durations_ms]
+
+
+def test_words_that_take_their_time_are_heard_across_the_streams_that_split_an_utterance(virtual: Virtual) -> None:
+    settings = "text='what time is it|thank you', word=200ms"
+    assert finals(virtual, settings, 800, 400, 800) == ["what time is it", "thank you", "what time is it"]
+    assert finals(virtual, settings, 500, 300, 400) == ["what time", "is it", "thank you"]
+    assert finals(virtual, settings, 100, 700, 400) == ["", "what time is it", "thank you"]
+
+
+def test_partials_do_not_run_ahead_of_the_words(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='hello there', partial=100ms, word=300ms)")
+    assert virtual(timed(stt, 500)) == [(300, partial("hello")), (500, final("hello"))]
