@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from voicecli import __version__
+from voicecli.budget import BudgetResult
 from voicecli.call import CallRecord
 from voicecli.fixture import Fixture
 from voicecli.player import HeardReply
@@ -171,6 +172,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """By role: vad, stt, llm, tts."""
     machine: Machine
     fixtures: tuple[FixtureRuns, ...] = msgspec.field()
+    budgets: tuple[BudgetResult, ...] = ()
 
     def serialize(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
@@ -192,7 +194,9 @@ def machine() -> Machine:
     )
 
 
-def run_document(server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns]) -> Run:
+def run_document(
+    server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns], budgets: Sequence[BudgetResult] = ()
+) -> Run:
     return Run(
         schema=SCHEMA,
         voicecli=__version__,
@@ -201,6 +205,7 @@ def run_document(server: Server, ready: SessionReady, fixtures: Sequence[Fixture
         engines={role: getattr(ready.engines, role) for role in Engines.__struct_fields__},
         machine=machine(),
         fixtures=tuple(fixtures),
+        budgets=tuple(budgets),
     )
 
 

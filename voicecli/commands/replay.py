@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from voicecli import fixture as fixtures
-from voicecli import report, run
+from voicecli import project, report, run
+from voicecli.budget import Asked, BudgetError, BudgetResult, judged, parsed
 from voicecli.call import CallSettings, first_of, turn_detection
 from voicecli.callaudio import save
 from voicecli.eventloop import run_precisely
@@ -23,6 +24,7 @@ from voicecli.liveview import LiveView
 from voicecli.localserver import LocalServer, local_server
 from voicecli.microphone import Recording, record
 from voicecli.oggopus import OggOpusError
+from voicecli.samples import Called, samples
 from voicecli.take import Take, take
 from voicecli.transport import BadUrl, CallError, NoVoicewire
 from voicecli.wavfile import WavError
@@ -48,6 +50,8 @@ class _Plan(NamedTuple):
     repeat: int
     call: CallSettings
     save_audio: Path | None
+    budgets: list[Asked]
+    """Of all calls together."""
 
 
 def replay(
@@ -79,6 +83,12 @@ def replay(
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BUDGET", help="Fail when the run takes more, e.g. 'voice_to_voice p95 < 900ms'. May be repeated."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
     ] = 30.0,
@@ -91,7 +101,7 @@ def replay(
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
-    Exit codes: 0 good, 1 an expectation failed, 2 usage, 3 no connection, 4 the server broke the protocol,
+    Exit codes: 0 good, 1 an expectation or a budget failed, 2 usage, 3 no connection, 4 the server broke the protocol,
     5 the own server could not start.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
@@ -105,13 +115,39 @@ def replay(
     document = _writable(json)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
-    plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
+    plan = _Plan(
+        [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
+    )
     # Standard output is for the document alone, where it is asked for there.
     console = Console(stderr=json == "-", highlight=False)
     takes, server = run_precisely(_replay_all(url, flags, plan, console))
+    results = _judged(plan, takes)
+    console.print(report.budgets(results), end="")
     if document is not None:
-        _write(document, takes, server)
-    return ExitCode.EXPECTATION_FAILED if any(take.document.failures for take in takes) else ExitCode.GOOD
+        _write(document, takes, server, results)
+    failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
+    return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+
+
+def _budgets(texts: Sequence[str]) -> list[Asked]:
+    """Of the command line, and of the project."""
+    try:
+        asked = [Asked(parsed(text, "--budget"), "--budget") for text in texts]
+        path = project.found_from(Path.cwd())
+        of_project = project.load(path).budgets if path else ()
+        return asked + [Asked(parsed(text, f"{path}: budgets"), project.TOML_NAME, True) for text in of_project]
+    except (BudgetError, project.ProjectError) as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+
+
+def _judged(plan: _Plan, takes: Sequence[Take]) -> list[BudgetResult]:
+    """Each fixture's budgets by its own calls, the others by all."""
+    called = [Called(take.fixture, take.document) for take in takes]
+    results = []
+    for fixture in dict.fromkeys(planned.fixture.name for planned in plan.fixtures):
+        own = [each for each in called if each.fixture.name == fixture]
+        results += [judged(asked, samples(own), fixture) for asked in own[0].fixture.asked_budgets]
+    return results + [judged(asked, samples(called)) for asked in plan.budgets]
 
 
 def _planned(path: Path, codec: InputCodec | None) -> _Planned:
@@ -145,8 +181,8 @@ def _writable(json: str | None) -> Path | None:
     return path
 
 
-def _write(path: Path, takes: Sequence[Take], server: run.Server) -> None:
-    document = _document(takes, server).serialize()
+def _write(path: Path, takes: Sequence[Take], server: run.Server, budgets: Sequence[BudgetResult]) -> None:
+    document = _document(takes, server, budgets).serialize()
     if path == Path("-"):
         sys.stdout.buffer.write(document)
         return
@@ -239,7 +275,7 @@ def _details(taken: Take, pipeline: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
+def _document(takes: Sequence[Take], server: run.Server, budgets: Sequence[BudgetResult]) -> run.Run:
     by_fixture: dict[str, list[Take]] = {}
     for taken in takes:
         by_fixture.setdefault(taken.fixture.name, []).append(taken)
@@ -253,4 +289,4 @@ def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
         )
         for name, group in by_fixture.items()
     ]
-    return run.run_document(server, takes[0].ready, runs)
+    return run.run_document(server, takes[0].ready, runs, budgets)

@@ -103,6 +103,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
+        (["{tone}", "--budget", "ttft p95"], '--budget: "ttft p95": no budget; write it as'),
         ([], "FIXTURE"),
     ],
 )
@@ -118,6 +119,36 @@ def test_what_cannot_be_replayed_is_one_line_and_a_matter_of_usage(
     assert line.startswith("voicecli: ")
     assert told in line
     assert "Traceback" not in err
+
+
+def test_a_budget_that_is_not_met_ends_with_1_whoever_asks_for_it(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "voicecli.toml").write_text('budgets = ["wer < 5%", "barge_in_stop max < 250ms"]')
+    monkeypatch.chdir(tmp_path)
+    (tone / "fixture.toml").write_text('budgets = ["false_cutoffs == 0"]' + TOML)
+    file = tmp_path / "run.json"
+    arguments = ["replay", str(tone), *ENGINES, "--json", str(file)]
+    assert main(arguments) == ExitCode.GOOD
+    assert main([*arguments, "--budget", "wer == 50%"]) == ExitCode.EXPECTATION_FAILED
+    assert "✗ wer == 50%: 0 %, 50 % too little (n=2 words)" in capfd.readouterr().out
+    results = msgspec.json.decode(file.read_bytes(), type=Run).budgets
+    assert [(result.budget, result.place, result.verdict, result.failed) for result in results] == [
+        ("false_cutoffs == 0", "tone/fixture.toml budgets", "met", False),
+        ("wer == 50%", "--budget", "missed", True),
+        ("wer < 5%", "voicecli.toml", "met", False),
+        ("barge_in_stop max < 250ms", "voicecli.toml", "not_measured", False),
+    ]
+
+
+def test_a_bad_budget_of_the_project_is_a_matter_of_usage(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content, told in (('budgets = ["wer < 5"]', 'budgets: "wer < 5": the limit of wer'), ("x = 1", "field `x`")):
+        (tmp_path / "voicecli.toml").write_text(content)
+        assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
+        assert told in capfd.readouterr().err
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
