@@ -136,6 +136,13 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[EngineFailure, ...] = ()
 
 
+class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that the fixture asks of a call, and where the call fell short of it."""
+
+    name: str
+    failures: tuple[str, ...] = ()
+
+
 class CallRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call."""
 
@@ -150,6 +157,8 @@ class CallRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Frames of cancelled replies that still came, and were not played."""
     failures: tuple[str, ...] = ()
     """Expectations of the fixture that were not met."""
+    expectations: tuple[Expectation, ...] = ()
+    """All of them, met or not."""
     gave_up: str | UnsetType = UNSET
 
 
@@ -209,7 +218,7 @@ def run_document(
     )
 
 
-def call_document(record: CallRecord, turns: Sequence[Turn], failures: Sequence[str]) -> CallRun:
+def call_document(record: CallRecord, turns: Sequence[Turn], expectations: Sequence[Expectation]) -> CallRun:
     offset_ns, round_trip_ns = record.view.offset_ns, record.view.round_trip_ns
     clock: ClockDocument | UnsetType = UNSET
     if offset_ns is not None and round_trip_ns is not None:
@@ -221,7 +230,8 @@ def call_document(record: CallRecord, turns: Sequence[Turn], failures: Sequence[
         turns=tuple(turns),
         events=tuple(event for event in record.events if event not in ("timing", "llm_token")),
         stale_frames=record.stale_frames,
-        failures=tuple(failures),
+        failures=tuple(failure for expectation in expectations for failure in expectation.failures),
+        expectations=tuple(expectations),
         gave_up=record.gave_up or UNSET,
     )
 

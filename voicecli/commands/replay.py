@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -20,12 +20,16 @@ from voicecli.callaudio import save
 from voicecli.eventloop import run_precisely
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixture import AudioCodec, Fixture, FixtureError
+from voicecli.junit import junit as as_junit
 from voicecli.liveview import LiveView
 from voicecli.localserver import LocalServer, local_server
+from voicecli.markdown import markdown as as_markdown
 from voicecli.microphone import Recording, record
 from voicecli.oggopus import OggOpusError
+from voicecli.outfile import OutFile, outfile
 from voicecli.samples import Called, samples
 from voicecli.take import Take, take
+from voicecli.trace import trace as as_trace
 from voicecli.transport import BadUrl, CallError, NoVoicewire
 from voicecli.wavfile import WavError
 from voicewire.clock import SystemClock
@@ -36,6 +40,14 @@ TOKEN_ENV = "VOICECLI_TOKEN"
 class InputCodec(StrEnum):
     OPUS = "opus"
     PCM_S16LE = "pcm_s16le"
+
+
+_WRITERS: dict[str, Callable[[run.Run], bytes]] = {
+    "--json": run.Run.serialize,
+    "--junit": as_junit,
+    "--markdown": lambda document: as_markdown(document).encode(),
+    "--trace": as_trace,
+}
 
 
 class _Planned(NamedTuple):
@@ -79,6 +91,17 @@ def replay(
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document; - is standard output.")
     ] = None,
+    junit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write expectations and budgets as JUnit XML; - is standard output."),
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write tables for a pull request; - is standard output.")
+    ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a trace for Perfetto or chrome://tracing; - is standard output."),
+    ] = None,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
@@ -112,19 +135,20 @@ def replay(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
-    document = _writable(json)
+    files = _outputs(("--json", json), ("--junit", junit), ("--markdown", markdown), ("--trace", trace))
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
     plan = _Plan(
         [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
     )
-    # Standard output is for the document alone, where it is asked for there.
-    console = Console(stderr=json == "-", highlight=False)
+    # Standard output is for a document alone, where one is asked for there.
+    console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
     takes, server = run_precisely(_replay_all(url, flags, plan, console))
     results = _judged(plan, takes)
     console.print(report.budgets(results), end="")
-    if document is not None:
-        _write(document, takes, server, results)
+    document = _document(takes, server, results)
+    for file in files:
+        file.write(_WRITERS[file.flag](document))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
 
@@ -171,25 +195,12 @@ def _folder(save_audio: Path | None) -> Path | None:
     return save_audio
 
 
-def _writable(json: str | None) -> Path | None:
-    """Where the document goes; refused before the run what cannot be written after it. `-` is Path("-")."""
-    if json is None or json == "-":
-        return None if json is None else Path("-")
-    path = Path(json)
-    if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise CliError(f"--json {json}: cannot be written; name a file in a folder that is there", ExitCode.USAGE)
-    return path
-
-
-def _write(path: Path, takes: Sequence[Take], server: run.Server, budgets: Sequence[BudgetResult]) -> None:
-    document = _document(takes, server, budgets).serialize()
-    if path == Path("-"):
-        sys.stdout.buffer.write(document)
-        return
-    try:
-        path.write_bytes(document)
-    except OSError as error:
-        raise CliError(f"--json {path}: {error.strerror}", ExitCode.USAGE) from error
+def _outputs(*flags: tuple[str, str | None]) -> list[OutFile]:
+    files = [file for flag, name in flags if (file := outfile(flag, name)) is not None]
+    on_stdout = [file.flag for file in files if file.is_stdout]
+    if len(on_stdout) > 1:
+        raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
+    return files
 
 
 async def _replay_all(

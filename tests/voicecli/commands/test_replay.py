@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -101,6 +102,8 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),
         (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
+        (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
+        (["{tone}", "--json", "-", "--trace", "-"], "--json and --trace both want standard output"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
         (["{tone}", "--budget", "ttft p95"], '--budget: "ttft p95": no budget; write it as'),
@@ -149,6 +152,27 @@ def test_a_bad_budget_of_the_project_is_a_matter_of_usage(
         (tmp_path / "voicecli.toml").write_text(content)
         assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
         assert told in capfd.readouterr().err
+
+
+def test_one_run_is_written_in_every_format(tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    files = {flag: tmp_path / flag for flag in ("json", "junit", "trace")}
+    flags = [argument for flag, file in files.items() for argument in (f"--{flag}", str(file))]
+    assert main(["replay", str(tone), *ENGINES, *flags, "--markdown", "-", "--budget", "wer < 5%"]) == ExitCode.GOOD
+    out, err = capfd.readouterr()
+    assert out.startswith("### voicecli: ✅ good\n")
+    assert "| ✅ | `wer < 5%`: 0 % " in out
+    assert "voice-to-voice" in err
+    assert msgspec.json.decode(files["json"].read_bytes(), type=Run).fixtures[0].name == "tone"
+    cases = [case.get("name") for case in ElementTree.parse(files["junit"]).iter("testcase")]
+    assert cases == [
+        "all is said and answered",
+        "utterance 1: transcript",
+        "utterance 1: reply",
+        "no engine fails",
+        "number of turns",
+        "wer < 5% (--budget)",
+    ]
+    assert any(event["name"] == "turn 1" for event in json.loads(files["trace"].read_bytes())["traceEvents"])
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
