@@ -15,7 +15,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from voicewire.marks import SPANS
+from voicecli.budget import LATENCIES, Asked, BudgetError, parsed
 from voicewire.messages import Down
 
 TOML_NAME = "fixture.toml"
@@ -26,7 +26,6 @@ REGION_STEP_MS = 20
 DEFAULT_MAX_WER = 0.10
 
 _EVENTS = frozenset(str(message.__struct_config__.tag) for message in get_args(Down))
-_BUDGETS = tuple(span.name for span in SPANS)
 
 
 class FixtureError(Exception):
@@ -129,6 +128,8 @@ class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expect: Expect = Expect()
     budgets_ms: dict[str, Annotated[float, Meta(gt=0)]] = {}
     """Upper bound of each named latency, per turn."""
+    budgets: tuple[str, ...] = ()
+    """What all calls with the fixture may come to together; see voicecli/budget.py."""
 
 
 class Fixture(Script, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,6 +148,11 @@ class Fixture(Script, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def end_ms(self) -> int:
         """Where the last region ends, which is where the audio ends."""
         return self.utterances[-1].audio_ms[1]
+
+    @property
+    def asked_budgets(self) -> list[Asked]:
+        place = f"{self.name}/{TOML_NAME} budgets"
+        return [Asked(parsed(text, place), place) for text in self.budgets]
 
     @property
     def is_recorded(self) -> bool:
@@ -238,8 +244,13 @@ def _check(script: Script, toml: Path) -> None:
         if event not in _EVENTS:
             raise refuse("expect.events", f'"{event}" is no message of the server; use {", ".join(sorted(_EVENTS))}')
     for budget in script.budgets_ms:
-        if budget not in _BUDGETS:
-            raise refuse("budgets_ms", f'"{budget}" is no latency; use {", ".join(_BUDGETS)}')
+        if budget not in LATENCIES:
+            raise refuse("budgets_ms", f'"{budget}" is no latency; use {", ".join(LATENCIES)}')
+    for index, text in enumerate(script.budgets):
+        try:
+            parsed(text, f"budgets[{index}]")
+        except BudgetError as error:
+            raise FixtureError(toml, str(error)) from None
     expected_start_ms = 0
     reply_before = False
     is_recorded = script.utterances[0].when is When.RECORDED

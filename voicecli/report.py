@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from voicecli.budget import P95_SAMPLES, BudgetResult, Verdict
 from voicecli.fixture import Fixture
 from voicecli.pacing import LATE_NS, PacingReport
 from voicecli.run import ExaminedTurn, Turn
@@ -23,9 +24,6 @@ from voicewire.messages import TurnOutcome
 
 MAX_REPLY_CHARS = 400
 """Longer replies are cut in the report; the document has them whole."""
-
-P95_SAMPLES = 20
-"""Below this many samples no p95 is told."""
 
 GOOD, BAD, WARNING = "green", "bold red", "yellow"
 
@@ -115,6 +113,20 @@ def summary(takes: Sequence[Take]) -> RenderableType:
             Text(f"✗ {failed} failed", style=BAD) if failed else Text("✓", style=GOOD),
         )
     return Group(Text(""), table)
+
+
+def budgets(results: Sequence[BudgetResult]) -> RenderableType:
+    """One line for each budget; nothing where there are none."""
+    lines = [Text("")] if results else []
+    for result in results:
+        whose = "" if result.fixture is UNSET else f"{printable(result.fixture)}: "
+        if result.failed:
+            lines.append(Text(f"✗ {whose}{result.sentence}", style=BAD))
+        elif result.verdict is Verdict.MET:
+            lines.append(Text(f"✓ {whose}{result.sentence}", style=GOOD))
+        else:
+            lines.append(Text(f"- {whose}{result.sentence}", style=WARNING))
+    return Group(*lines)
 
 
 def total_errors(turns: Sequence[Turn]) -> WordErrors:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from voicecli import __version__
+from voicecli.budget import BudgetResult
 from voicecli.call import CallRecord
 from voicecli.fixture import Fixture, UtteranceExpect
 from voicecli.player import HeardReply
@@ -144,6 +145,13 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[EngineFailure, ...] = ()
 
 
+class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that the fixture asks of a call, and where the call fell short of it."""
+
+    name: str
+    failures: tuple[str, ...] = ()
+
+
 class CallRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call."""
 
@@ -158,6 +166,8 @@ class CallRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Frames of cancelled replies that still came, and were not played."""
     failures: tuple[str, ...] = ()
     """Expectations of the fixture that were not met."""
+    expectations: tuple[Expectation, ...] = ()
+    """All of them, met or not."""
     gave_up: str | UnsetType = UNSET
 
 
@@ -183,6 +193,7 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """By role: vad, stt, llm, tts."""
     machine: Machine
     fixtures: tuple[FixtureRuns, ...] = msgspec.field()
+    budgets: tuple[BudgetResult, ...] = ()
 
     def serialize(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
@@ -219,7 +230,9 @@ def _processor() -> str:
     return model[1].strip() if model else platform.processor()
 
 
-def run_document(server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns]) -> Run:
+def run_document(
+    server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns], budgets: Sequence[BudgetResult] = ()
+) -> Run:
     return Run(
         schema=SCHEMA,
         voicecli=__version__,
@@ -228,10 +241,11 @@ def run_document(server: Server, ready: SessionReady, fixtures: Sequence[Fixture
         engines={role: getattr(ready.engines, role) for role in Engines.__struct_fields__},
         machine=machine(),
         fixtures=tuple(fixtures),
+        budgets=tuple(budgets),
     )
 
 
-def call_document(record: CallRecord, turns: Sequence[Turn], failures: Sequence[str]) -> CallRun:
+def call_document(record: CallRecord, turns: Sequence[Turn], expectations: Sequence[Expectation]) -> CallRun:
     offset_ns, round_trip_ns = record.view.offset_ns, record.view.round_trip_ns
     clock: ClockDocument | UnsetType = UNSET
     if offset_ns is not None and round_trip_ns is not None:
@@ -243,7 +257,8 @@ def call_document(record: CallRecord, turns: Sequence[Turn], failures: Sequence[
         turns=tuple(turns),
         events=tuple(event for event in record.events if event not in ("timing", "llm_token")),
         stale_frames=record.stale_frames,
-        failures=tuple(failures),
+        failures=tuple(failure for expectation in expectations for failure in expectation.failures),
+        expectations=tuple(expectations),
         gave_up=record.gave_up or UNSET,
     )
 

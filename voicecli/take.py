@@ -43,5 +43,5 @@ async def take(
 def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = None) -> Take:
     turns = examined(fixture, record, silence_ms)
     documents = [turn.document for turn in turns]
-    failures = expectation.failures(fixture, documents, record.events, record.gave_up)
-    return Take(fixture, record, turns, call_document(record, documents, failures))
+    expectations = expectation.examined(fixture, documents, record.events, record.gave_up)
+    return Take(fixture, record, turns, call_document(record, documents, expectations))

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from tests.voicecli.peer import made, spoken
-from voicecli.expectation import failures, utterance_errors
+from voicecli.expectation import examined, utterance_errors
 from voicecli.fixture import Expect, Fixture, Kind, UtteranceExpect, When
 from voicecli.run import EngineFailure, Latencies, ReplyAudio, Turn
 from voicewire.errors import ErrorCode
@@ -24,12 +24,33 @@ def changed(turn: Turn = GOOD, **fields: object) -> Turn:
 
 
 def failed(fixture: Fixture, *turns: Turn, events: tuple[str, ...] = (), gave_up: str | None = None) -> list[str]:
-    return failures(fixture, turns, events, gave_up)
+    return [failure for each in examined(fixture, turns, events, gave_up) for failure in each.failures]
 
 
 def test_a_good_call_has_no_failures() -> None:
     fixture = made(expect=Expect(turns=1, events=("a", "c")), budgets_ms={"voice_to_voice": 800.0})
     assert failed(fixture, GOOD, events=("a", "b", "c")) == []
+
+
+def test_all_that_is_expected_is_named_met_or_not() -> None:
+    barge_in = msgspec.structs.replace(INTO, expect=UtteranceExpect(cancels_reply=True))
+    hum = spoken("", kind=Kind.BACKCHANNEL, audio_ms=(1800, 2600), when=When.INTO_REPLY, into_reply_ms=900.0)
+    fixture = made(spoken(), barge_in, hum, expect=Expect(turns=2, events=("a",)), budgets_ms={"voice_to_voice": 900.0})
+    expected = examined(fixture, [GOOD, changed(turn_id=2, utterance=2)], ["a"], None)
+    assert {each.name: each.failures for each in expected} == {
+        "all is said and answered": (),
+        "utterance 1: transcript": (),
+        "utterance 1: reply": (),
+        "utterance 2: transcript": ('utterance 2: no final transcript; "stop" was said',),
+        "utterance 2: reply": ("utterance 2: no reply was heard",),
+        "utterance 2: cancels the reply": ("utterance 2: did not cancel the reply it was spoken into",),
+        "utterance 3: no reply": ("utterance 3: a reply was heard where none was expected",),
+        "utterance 3: lets the reply go on": (),
+        "no engine fails": (),
+        "number of turns": (),
+        "order of events": (),
+        "voice_to_voice of each turn": (),
+    }
 
 
 def test_too_many_wrong_words_are_a_failure() -> None:

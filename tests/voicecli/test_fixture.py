@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from voicecli.budget import Asked, Budget, Comparison
 from voicecli.fixture import (
     AudioCodec,
     Expect,
@@ -244,6 +245,11 @@ def test_a_fixture_in_the_current_folder_has_its_name(folder: Path, monkeypatch:
         ),
         ("cancels_reply = true", "cancels = true", "utterances[1].expect: Object contains unknown field `cancels`"),
         ('"turn_end"]', '"turn_over"]', 'expect.events: "turn_over" is no message of the server'),
+        (
+            "description",
+            'budgets = ["wer < 5%", "ttft < 1s"]\ndescription',
+            'budgets[1]: "ttft < 1s": say of which figure of ttft after its name; use p50, ',
+        ),
         ("voice_to_voice", "voice_to_ear", 'budgets_ms: "voice_to_ear" is no latency; use voice_to_voice, '),
         ("voice_to_voice = 3000", "voice_to_voice = 0", "budgets_ms[...]: Expected `float` > 0"),
     ],
@@ -251,6 +257,12 @@ def test_a_fixture_in_the_current_folder_has_its_name(folder: Path, monkeypatch:
 def test_a_wrong_field_is_refused_by_name(folder: Path, old: str, new: str, reason: str) -> None:
     assert WHOLE.count(old) >= 1
     assert _refusal(folder, WHOLE.replace(old, new, 1)).startswith(reason)
+
+
+def test_budgets_are_asked_for_in_the_name_of_the_fixture(folder: Path) -> None:
+    (folder / "fixture.toml").write_text('budgets = ["wer < 5%"]' + WHOLE)
+    place = "two-turns/fixture.toml budgets"
+    assert load(folder).asked_budgets == [Asked(Budget("wer", None, Comparison.BELOW, 5.0), place)]
 
 
 def test_a_region_may_hold_speech_from_its_first_ms_to_its_last(folder: Path) -> None:

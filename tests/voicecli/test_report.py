@@ -2,11 +2,13 @@ import io
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 from rich.console import Console, RenderableType
 
 from tests.voicecli.peer import made
 from tests.voicecli.test_run import record, turn
 from voicecli import report
+from voicecli.budget import BudgetResult, Verdict
 from voicecli.call import CallRecord
 from voicecli.fixture import Expect
 from voicecli.pacing import PacingReport
@@ -149,3 +151,25 @@ def test_word_errors_add_up_over_turns() -> None:
     (document,) = (turn.document for turn in take().turns)
     turns = [msgspec.structs.replace(document, word_errors=given) for given in (counted, counted, msgspec.UNSET)]
     assert report.total_errors(turns).rate == 0.5
+
+
+def test_each_budget_is_a_line_with_the_fixture_it_is_of() -> None:
+    def result(verdict: Verdict, failed: bool, fixture: str | UnsetType = UNSET) -> BudgetResult:
+        return BudgetResult(
+            budget="b", place="p", fixture=fixture, verdict=verdict, n=1, failed=failed, sentence=verdict.value
+        )
+
+    results = [
+        result(Verdict.MET, False),
+        result(Verdict.MISSED, True, fixture="made"),
+        result(Verdict.NOT_MEASURED, False),
+        result(Verdict.NOT_MEASURED, True),
+    ]
+    assert shown(report.budgets(results)).splitlines() == [
+        "",
+        "✓ met",
+        "✗ made: missed",
+        "- not_measured",
+        "✗ not_measured",
+    ]
+    assert shown(report.budgets([])) == ""

@@ -143,8 +143,9 @@ def test_the_document_has_the_stated_shape() -> None:
     call = record(turn())
     turns = [one.document for one in run.examined(made(), call)]
     ready = SessionReady(session_id="s", resume_token="r", input=PCM_16K, output=PCM_16K, engines=ENGINES, lead_ms=500)
+    slow = run.Expectation(name="speed", failures=("too slow",))
     fixtures = run.FixtureRuns(
-        name="made", digest="00", input="in", output="out", runs=(run.call_document(call, turns, ["too slow"]),)
+        name="made", digest="00", input="in", output="out", runs=(run.call_document(call, turns, [slow]),)
     )
     document = json.loads(run.run_document(run.Server(url="ws://x/"), ready, [fixtures]).serialize())
     assert document.keys() == {"schema", "voicecli", "created", "server", "engines", "machine", "fixtures"}
@@ -152,7 +153,7 @@ def test_the_document_has_the_stated_shape() -> None:
     assert document["engines"]["vad"] == {"name": "v", "settings": {}}
     assert document["machine"].keys() - {"processor"} == {"system", "architecture", "cpus", "python"}
     (call_run,) = document["fixtures"][0]["runs"]
-    assert call_run.keys() == {"reliable", "pacing", "clock", "turns", "events", "failures"}
+    assert call_run.keys() == {"reliable", "pacing", "clock", "turns", "events", "failures", "expectations"}
     assert call_run["pacing"] == {"frames": 70, "late_frames": 1, "worst_late_ms": 6.0, "median_late_ms": 0.5}
     assert call_run["clock"] == {"offset_ms": 51_000.0, "round_trip_ms": 0.08}
     assert call_run["events"] == ["session_ready", "speech_started", "turn_end"]

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -14,18 +14,24 @@ from msgspec import UNSET
 from rich.console import Console
 
 from voicecli import fixture as fixtures
-from voicecli import report, run
+from voicecli import project, report, run
 from voicecli.baseline import prepared
+from voicecli.budget import Asked, BudgetError, BudgetResult, judged, parsed
 from voicecli.call import CallSettings, first_of, turn_detection
 from voicecli.callaudio import save
 from voicecli.eventloop import run_precisely
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixture import AudioCodec, Fixture, FixtureError
+from voicecli.junit import junit as as_junit
 from voicecli.liveview import LiveView
 from voicecli.localserver import LocalServer, local_server
+from voicecli.markdown import markdown as as_markdown
 from voicecli.microphone import Recording, record
 from voicecli.oggopus import OggOpusError
+from voicecli.outfile import OutFile, outfile
+from voicecli.samples import Called, samples
 from voicecli.take import Take, take
+from voicecli.trace import trace as as_trace
 from voicecli.transport import BadUrl, CallError, NoVoicewire
 from voicecli.wavfile import WavError
 from voicewire.clock import SystemClock
@@ -36,6 +42,14 @@ TOKEN_ENV = "VOICECLI_TOKEN"
 class InputCodec(StrEnum):
     OPUS = "opus"
     PCM_S16LE = "pcm_s16le"
+
+
+_WRITERS: dict[str, Callable[[run.Run], bytes]] = {
+    "--json": run.Run.serialize,
+    "--junit": as_junit,
+    "--markdown": lambda document: as_markdown(document).encode(),
+    "--trace": as_trace,
+}
 
 
 class _Planned(NamedTuple):
@@ -50,6 +64,8 @@ class _Plan(NamedTuple):
     repeat: int
     call: CallSettings
     save_audio: Path | None
+    budgets: list[Asked]
+    """Of all calls together."""
 
 
 def replay(
@@ -85,9 +101,26 @@ def replay(
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document; - is standard output.")
     ] = None,
+    junit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write expectations and budgets as JUnit XML; - is standard output."),
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write tables for a pull request; - is standard output.")
+    ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a trace for Perfetto or chrome://tracing; - is standard output."),
+    ] = None,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BUDGET", help="Fail when the run takes more, e.g. 'voice_to_voice p95 < 900ms'. May be repeated."
+        ),
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
@@ -115,8 +148,8 @@ def replay(
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
-    Exit codes: 0 good, 1 an expectation failed or a regression, 2 usage, 3 no connection, 4 the server broke the
-    protocol, 5 the own server could not start.
+    Exit codes: 0 good, 1 an expectation or a budget failed, or a regression, 2 usage, 3 no connection, 4 the server
+    broke the protocol, 5 the own server could not start.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
     flags: dict[str, str | None] = {**engines, "pipeline": pipeline}
@@ -128,22 +161,48 @@ def replay(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
-    document = _writable(json)
+    files = _outputs(("--json", json), ("--junit", junit), ("--markdown", markdown), ("--trace", trace))
     afterwards = prepared(save_as, overwrite, baseline, tolerance, force)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
-    plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
-    # Standard output is for the document alone, where it is asked for there.
-    console = Console(stderr=json == "-", highlight=False)
+    plan = _Plan(
+        [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
+    )
+    # Standard output is for a document alone, where one is asked for there.
+    console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
     if virtual:
         takes, server = _replay_virtually(flags, plan, console)
     else:
         takes, server = run_precisely(_replay_all(url, flags, plan, console))
-    if document is not None:
-        _write(document, takes, server)
-    if afterwards.conclude(_document(takes, server), console):
-        return ExitCode.EXPECTATION_FAILED
-    return ExitCode.EXPECTATION_FAILED if any(take.document.failures for take in takes) else ExitCode.GOOD
+    results = _judged(plan, takes)
+    console.print(report.budgets(results), end="")
+    document = _document(takes, server, results)
+    for file in files:
+        file.write(_WRITERS[file.flag](document))
+    failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
+    failed = afterwards.conclude(document, console) or failed
+    return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+
+
+def _budgets(texts: Sequence[str]) -> list[Asked]:
+    """Of the command line, and of the project."""
+    try:
+        asked = [Asked(parsed(text, "--budget"), "--budget") for text in texts]
+        path = project.found_from(Path.cwd())
+        of_project = project.load(path).budgets if path else ()
+        return asked + [Asked(parsed(text, f"{path}: budgets"), project.TOML_NAME, True) for text in of_project]
+    except (BudgetError, project.ProjectError) as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+
+
+def _judged(plan: _Plan, takes: Sequence[Take]) -> list[BudgetResult]:
+    """Each fixture's budgets by its own calls, the others by all."""
+    called = [Called(take.fixture, take.document) for take in takes]
+    results = []
+    for fixture in dict.fromkeys(planned.fixture.name for planned in plan.fixtures):
+        own = [each for each in called if each.fixture.name == fixture]
+        results += [judged(asked, samples(own), fixture) for asked in own[0].fixture.asked_budgets]
+    return results + [judged(asked, samples(called)) for asked in plan.budgets]
 
 
 def _refuse_with_virtual(given: dict[str, bool]) -> None:
@@ -176,25 +235,12 @@ def _folder(save_audio: Path | None) -> Path | None:
     return save_audio
 
 
-def _writable(json: str | None) -> Path | None:
-    """Where the document goes; refused before the run what cannot be written after it. `-` is Path("-")."""
-    if json is None or json == "-":
-        return None if json is None else Path("-")
-    path = Path(json)
-    if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise CliError(f"--json {json}: cannot be written; name a file in a folder that is there", ExitCode.USAGE)
-    return path
-
-
-def _write(path: Path, takes: Sequence[Take], server: run.Server) -> None:
-    document = _document(takes, server).serialize()
-    if path == Path("-"):
-        sys.stdout.buffer.write(document)
-        return
-    try:
-        path.write_bytes(document)
-    except OSError as error:
-        raise CliError(f"--json {path}: {error.strerror}", ExitCode.USAGE) from error
+def _outputs(*flags: tuple[str, str | None]) -> list[OutFile]:
+    files = [file for flag, name in flags if (file := outfile(flag, name)) is not None]
+    on_stdout = [file.flag for file in files if file.is_stdout]
+    if len(on_stdout) > 1:
+        raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
+    return files
 
 
 async def _replay_all(
@@ -298,7 +344,7 @@ def _details(taken: Take, pipeline: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
+def _document(takes: Sequence[Take], server: run.Server, budgets: Sequence[BudgetResult]) -> run.Run:
     by_fixture: dict[str, list[Take]] = {}
     for taken in takes:
         by_fixture.setdefault(taken.fixture.name, []).append(taken)
@@ -313,4 +359,4 @@ def _document(takes: Sequence[Take], server: run.Server) -> run.Run:
         )
         for name, group in by_fixture.items()
     ]
-    return run.run_document(server, takes[0].ready, runs)
+    return run.run_document(server, takes[0].ready, runs, budgets)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -102,11 +103,14 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),
         (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
+        (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
+        (["{tone}", "--json", "-", "--trace", "-"], "--json and --trace both want standard output"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
         (["{tone}", "--virtual", "--repeat", "2"], "--repeat does not go with --virtual"),
         (["{tone}", "--virtual", "--url", "ws://127.0.0.1:1/"], "--url does not go with --virtual"),
         (["{tone}", "--virtual", "--tts", "espeak"], "choose --tts scripted"),
+        (["{tone}", "--budget", "ttft p95"], '--budget: "ttft p95": no budget; write it as'),
         ([], "FIXTURE"),
     ],
 )
@@ -122,6 +126,57 @@ def test_what_cannot_be_replayed_is_one_line_and_a_matter_of_usage(
     assert line.startswith("voicecli: ")
     assert told in line
     assert "Traceback" not in err
+
+
+def test_a_budget_that_is_not_met_ends_with_1_whoever_asks_for_it(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "voicecli.toml").write_text('budgets = ["wer < 5%", "barge_in_stop max < 250ms"]')
+    monkeypatch.chdir(tmp_path)
+    (tone / "fixture.toml").write_text('budgets = ["false_cutoffs == 0"]' + TOML)
+    file = tmp_path / "run.json"
+    arguments = ["replay", str(tone), *ENGINES, "--json", str(file)]
+    assert main(arguments) == ExitCode.GOOD
+    assert main([*arguments, "--budget", "wer == 50%"]) == ExitCode.EXPECTATION_FAILED
+    assert "✗ wer == 50%: 0 %, 50 % too little (n=2 words)" in capfd.readouterr().out
+    results = msgspec.json.decode(file.read_bytes(), type=Run).budgets
+    assert [(result.budget, result.place, result.verdict, result.failed) for result in results] == [
+        ("false_cutoffs == 0", "tone/fixture.toml budgets", "met", False),
+        ("wer == 50%", "--budget", "missed", True),
+        ("wer < 5%", "voicecli.toml", "met", False),
+        ("barge_in_stop max < 250ms", "voicecli.toml", "not_measured", False),
+    ]
+
+
+def test_a_bad_budget_of_the_project_is_a_matter_of_usage(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content, told in (('budgets = ["wer < 5"]', 'budgets: "wer < 5": the limit of wer'), ("x = 1", "field `x`")):
+        (tmp_path / "voicecli.toml").write_text(content)
+        assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
+        assert told in capfd.readouterr().err
+
+
+def test_one_run_is_written_in_every_format(tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    files = {flag: tmp_path / flag for flag in ("json", "junit", "trace")}
+    flags = [argument for flag, file in files.items() for argument in (f"--{flag}", str(file))]
+    assert main(["replay", str(tone), *ENGINES, *flags, "--markdown", "-", "--budget", "wer < 5%"]) == ExitCode.GOOD
+    out, err = capfd.readouterr()
+    assert out.startswith("### voicecli: ✅ good\n")
+    assert "| ✅ | `wer < 5%`: 0 % " in out
+    assert "voice-to-voice" in err
+    assert msgspec.json.decode(files["json"].read_bytes(), type=Run).fixtures[0].name == "tone"
+    cases = [case.get("name") for case in ElementTree.parse(files["junit"]).iter("testcase")]
+    assert cases == [
+        "all is said and answered",
+        "utterance 1: transcript",
+        "utterance 1: reply",
+        "no engine fails",
+        "number of turns",
+        "wer < 5% (--budget)",
+    ]
+    assert any(event["name"] == "turn 1" for event in json.loads(files["trace"].read_bytes())["traceEvents"])
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
