@@ -43,8 +43,9 @@ class TalkInput:
         return self.talking if self._push_to_talk else not self.muted
 
     def begin(self) -> None:
-        """Of a connection: positions count from the next frame on."""
+        """Of a connection: positions count from the next frame on, and the key that was pressed before says nothing."""
         self._position = 0
+        self.talking = False
 
     def interrupted(self) -> None:
         """The user is about to talk over the answer."""

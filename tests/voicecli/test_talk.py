@@ -372,6 +372,24 @@ def test_push_to_talk_sends_what_is_said_while_the_key_is_down_and_then_its_end(
     held(script, push_to_talk=True)
 
 
+def test_a_key_pressed_without_a_connection_leaves_the_microphone_closed_in_the_next_one() -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.ends[-1].down.put_nowait(None)
+        while not room.told(SessionReconnecting):
+            await asyncio.sleep(0.01)
+        room.talk.talk(True)
+        peer = await room.peer()
+        await asyncio.sleep(0.2)
+        assert (room.talk.state.talking, peer.all(AudioFrame)) == (False, [])
+        room.talk.talk(True)
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        room.talk.talk(False)
+        await peer.until(lambda: bool(peer.all(AudioEnd)))
+
+    held(script, push_to_talk=True)
+
+
 def test_who_pushes_to_talk_over_an_answer_cuts_it() -> None:
     async def script(room: Room) -> None:
         peer = await room.peer()
