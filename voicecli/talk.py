@@ -180,10 +180,12 @@ class Conversation:
     def interrupt(self) -> None:
         self._input.interrupted()
         playhead = self._playhead()
-        if self._link is None or playhead is None:
+        turn_id = self._answered(playhead)
+        if self._link is None or turn_id is None:
             return
-        self._sound.speaker.queue.flush(playhead.turn_id, self._clock.now_ns())
-        self._link.send(Interrupt(turn_id=playhead.turn_id, played_ms=playhead.played_ms))
+        self._sound.speaker.queue.flush(turn_id, self._clock.now_ns())
+        is_heard = playhead is not None and playhead.turn_id == turn_id
+        self._link.send(Interrupt(turn_id=turn_id, played_ms=playhead.played_ms if is_heard and playhead else 0.0))
 
     def say(self, text: str) -> None:
         if self._link is None:
@@ -379,6 +381,14 @@ class Conversation:
         self.tell(RecordingChanged(None))
         if failure is not None:
             self.tell(ProblemTold(Problem("recording_failed", "The recording has ended.", failure)))
+
+    def _answered(self, playhead: Playhead | None) -> int | None:
+        """The turn whose answer is given now, or thought of; what still plays goes before what is thought of."""
+        if playhead is not None and playhead.buffered_ms:
+            return playhead.turn_id
+        is_open = (turn for turn in reversed(self.state.call.turns) if turn.outcome is None and turn.cancelled is None)
+        thought_of = next((turn.turn_id for turn in is_open if turn.transcript is not None), None)
+        return thought_of if thought_of is not None or playhead is None else playhead.turn_id
 
     def _playhead(self) -> Playhead | None:
         return self._sound.speaker.queue.playhead(self._clock.now_ns())

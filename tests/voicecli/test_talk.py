@@ -326,6 +326,25 @@ def test_an_interruption_silences_at_once_and_tells_what_was_heard() -> None:
     held(script)
 
 
+def test_an_answer_that_is_thought_of_can_be_stopped_before_it_is_heard() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        await peer.say(TranscriptFinal(turn_id=1, text="one"))
+        await room.reply(peer, 1, 5)
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.5)
+        heard = len(room.speaker.heard)
+        await peer.say(TranscriptFinal(turn_id=2, text="two"))
+        await asyncio.sleep(0.1)
+        room.talk.interrupt()
+        await room.reply(peer, 2)
+        await asyncio.sleep(0.5)
+        assert peer.all(Interrupt) == [Interrupt(turn_id=2, played_ms=0.0)]
+        assert len(room.speaker.heard) == heard
+
+    held(script)
+
+
 def test_an_interruption_of_nothing_is_none() -> None:
     async def script(room: Room) -> None:
         peer = await room.peer()
