@@ -132,10 +132,15 @@ def record_into(
     created = utc_now().isoformat(timespec="seconds")
     header = Header(created=created, microphone=microphone, sent_before_ms=sent_before_ms)
     paths = _paths(folder)
+    with ExitStack() as opened:
+        try:
+            audio, replies, lines = (_appending(opened.enter_context(path.open("xb", buffering=0))) for path in paths)
+        except OSError as error:
+            raise FixtureError(folder, f"cannot be recorded into: {error.strerror}") from None
+        tape = Tape(audio, replies, lines, header, pre_skip, now_ns)
+        files = opened.pop_all()
     try:
-        with ExitStack() as files:
-            audio, replies, lines = (_appending(files.enter_context(path.open("xb", buffering=0))) for path in paths)
-            tape = Tape(audio, replies, lines, header, pre_skip, now_ns)
+        with files:
             try:
                 yield tape
             finally:
@@ -152,9 +157,11 @@ def _finish(folder: Path, packets: int) -> None:
     if packets:
         draft.finish(folder)
         return
-    for path in _paths(folder):
-        path.unlink()
-    folder.rmdir()
+    # Whatever else somebody put there, or took away, is left as it is.
+    with suppress(OSError):
+        for path in _paths(folder):
+            path.unlink(missing_ok=True)
+        folder.rmdir()
     raise FixtureError(folder, "nothing was recorded")
 
 
