@@ -364,7 +364,7 @@ class TalkApp(App[None]):
         if asked == "folder":
             self._ask("")
             if text:
-                self._controls.record(Path(text).expanduser())
+                self._controls.record(_folder(text))
         elif text:
             self._controls.say(text)
 
@@ -376,6 +376,14 @@ class TalkApp(App[None]):
         else:
             self._controls.choose_output(name)
         self._open("talk")
+
+
+def _folder(text: str) -> Path:
+    """As a shell would take it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody of that name has a home
+        return Path(text)
 
 
 def _falls_beside(falls: tuple[TurnFall, ...], monochrome: bool) -> RenderableType:

@@ -164,6 +164,13 @@ def test_recording_asks_for_a_folder_and_offers_one() -> None:
     assert pressed(LISTENING, "r", "escape", "i") == [("interrupt",)]
 
 
+def test_a_folder_in_the_home_of_nobody_is_one_of_that_name() -> None:
+    assert pressed(LISTENING, "r", "ctrl+a", "ctrl+k", *"~nobody0/a", "enter", "i") == [
+        ("record", Path("~nobody0/a")),
+        ("interrupt",),
+    ]
+
+
 def test_r_ends_a_recording() -> None:
     assert pressed(talked(LISTENING, RecordingChanged("x"), 0), "r") == [("record", None)]
 
