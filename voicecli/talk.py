@@ -258,9 +258,10 @@ class Conversation:
         if mark is not None:
             self.noted(mark, self._clock.now_ns())
 
-    def packet_sent(self, packet: Packet) -> None:
+    def packet_sent(self, packet: Packet, skipped: int) -> None:
         if self._tape is not None:
-            self._tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns())
+            skipped_ms = skipped * 1000 // RATE
+            self._tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns(), skipped_ms=skipped_ms)
 
     def message_sent(self, message: Up) -> None:
         if self._tape is not None:

@@ -49,10 +49,13 @@ class Tape:
         self._write(audio, self._pages.begin())
         self._write(replies, self._reply_pages.begin())
 
-    def audio_sent(self, packets: Sequence[bytes], captured_ns: int, now_ns: int) -> None:
-        """One message with microphone audio was sent; its first sample was captured at `captured_ns`."""
-        captured_ms = self._ms(captured_ns)
-        self._note(journal.AudioSent(t_ms=self._ms(now_ns), captured_ms=captured_ms, packets=len(packets)))
+    def audio_sent(self, packets: Sequence[bytes], captured_ns: int, now_ns: int, *, skipped_ms: int = 0) -> None:
+        """One message with microphone audio was sent; its first sample was captured at `captured_ns`, and so much of
+        the session's audio was left out before it."""
+        sent = journal.AudioSent(
+            t_ms=self._ms(now_ns), captured_ms=self._ms(captured_ns), packets=len(packets), skipped_ms=skipped_ms
+        )
+        self._note(sent)
         for packet in packets:
             self._write(self._audio, self._pages.add(packet))
             self.packets += 1

@@ -16,7 +16,7 @@ from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.playback import PlaybackQueue
 from voicecli.sound.ring import Samples
-from voicecli.sound.roles import FRAME_SAMPLES, Captured
+from voicecli.sound.roles import FRAME_SAMPLES, RATE, Captured
 from voicecli.talk import PCM, Conversation, Sound, TalkSettings
 from voicecli.talkstate import (
     FREQUENT,
@@ -395,8 +395,7 @@ def test_a_key_pressed_without_a_connection_leaves_the_microphone_closed_in_the_
     async def script(room: Room) -> None:
         await room.peer()
         room.ends[-1].down.put_nowait(None)
-        while not room.told(SessionReconnecting):
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         room.talk.talk(True)
         peer = await room.peer()
         await asyncio.sleep(0.2)
@@ -547,6 +546,33 @@ def test_a_recording_is_a_fixture_of_what_was_sent(tmp_path: Path) -> None:
     made = fixture.load(tmp_path / "session")
     assert [utterance.text for utterance in made.utterances] == ["hello there"]
     assert room.told(RecordingChanged) == [RecordingChanged(str(tmp_path / "session")), RecordingChanged(None)]
+
+
+def test_what_was_said_before_and_after_a_mute_lies_in_the_recording_where_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(folder)
+        await asyncio.sleep(0.5)
+        room.talk.mute(True)
+        await asyncio.sleep(2)
+        room.talk.mute(False)
+        await asyncio.sleep(1)
+        newest = peer.all(AudioFrame)[-1]
+        end_ms = newest.pts * 1000 / RATE
+        await peer.say(SpeechStarted(turn_id=1, position_ms=end_ms - 500))
+        await peer.say(SpeechStopped(turn_id=1, position_ms=end_ms - 100))
+        await peer.say(TranscriptFinal(turn_id=1, text="hello"))
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.1)
+        room.talk.record(None)
+
+    held(script)
+    [utterance] = fixture.load(folder).utterances
+    [(start, end)] = utterance.segments_ms
+    assert 800 <= start <= 1100
+    assert end - start == pytest.approx(400)
 
 
 def test_a_folder_that_holds_something_is_not_recorded_into(tmp_path: Path) -> None:
