@@ -98,6 +98,8 @@ class Sound(NamedTuple):
     """Another device, named by the user; what comes of it is told as an event."""
     is_over: Callable[[], bool] = lambda: False
     """All that the microphone had to say was said: it is a file."""
+    waits: bool = False
+    """The microphone is a file, of which nothing is to be lost before somebody hears it."""
 
 
 class Conversation:
@@ -131,6 +133,8 @@ class Conversation:
         """When something last happened that a conversation is made of."""
         self._was_slow = False
         self._over = asyncio.Event()
+        self._connected = asyncio.Event()
+        """For the first time."""
 
     def watched_by(self, watch: Watcher) -> None:
         """Another watcher from now on."""
@@ -274,6 +278,8 @@ class Conversation:
         microphone = self._sound.microphone
         if microphone is None:
             return
+        if self._sound.waits:
+            await self._connected.wait()
         async with aclosing(microphone.frames()) as frames:
             async for frame in frames:
                 packet = self._input.captured(frame, self._sound.speaker.played())
@@ -340,6 +346,7 @@ class Conversation:
         link = TalkLink(client, self)
         self._input.begin()
         self._link = link
+        self._connected.set()
         for text in self._texts:
             link.send(TextInput(text=text))
         self._texts.clear()

@@ -83,9 +83,11 @@ class Microphone:
     name = "a microphone"
 
     def __init__(self, loop: VirtualLoop) -> None:
+        self.begun_ns: int | None = None
         self._loop = loop
 
     async def frames(self) -> AsyncGenerator[Captured, None]:
+        self.begun_ns = self._loop.now_ns()
         while True:
             captured_ns = self._loop.now_ns()
             await asyncio.sleep(FRAME_NS / NS_PER_S)
@@ -119,8 +121,9 @@ class Speaker:
 class Room:
     """A conversation, what it told, and the servers that it finds, one for each connection."""
 
-    def __init__(self, loop: VirtualLoop, settings: TalkSettings) -> None:
+    def __init__(self, loop: VirtualLoop, settings: TalkSettings, *, waits: bool = False) -> None:
         self.loop = loop
+        self.microphone = Microphone(loop)
         self.guard = Guard()
         self.speaker = Speaker(loop)
         self.chosen: list[tuple[Direction, str]] = []
@@ -128,9 +131,10 @@ class Room:
         sound = Sound(
             self.speaker,
             self.guard,
-            Microphone(loop),
+            self.microphone,
             choose=lambda direction, name: self.chosen.append((direction, name)),
             is_over=lambda: self.is_over,
+            waits=waits,
         )
         self.events: list[TalkEvent] = []
         self.states: list[TalkState] = []
@@ -183,12 +187,12 @@ class Room:
 Script = Callable[[Room], Awaitable[None]]
 
 
-def held(script: Script, **settings: Any) -> Room:
+def held(script: Script, *, waits: bool = False, **settings: Any) -> Room:
     """A conversation in which the script happens; it ends when that is done."""
     rooms: list[Room] = []
 
     async def main(loop: VirtualLoop) -> None:
-        room = Room(loop, TalkSettings(URL, **settings))
+        room = Room(loop, TalkSettings(URL, **settings), waits=waits)
         rooms.append(room)
         playing = asyncio.Event()
 
@@ -613,6 +617,19 @@ def test_a_file_that_speaks_ends_the_conversation_once_all_is_answered() -> None
         return ms(loop.now_ns())
 
     assert 7_000 <= virtually(main) <= 7_700
+
+
+def test_a_file_begins_to_speak_when_somebody_hears_it() -> None:
+    async def script(room: Room) -> None:
+        await asyncio.sleep(2)
+        peer = await room.peer()
+        begun_ns = room.loop.now_ns()
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        await asyncio.sleep(0.1)
+        assert room.microphone.begun_ns is not None
+        assert room.microphone.begun_ns >= begun_ns
+
+    held(script, waits=True)
 
 
 def test_nothing_plays_on_when_the_conversation_is_over() -> None:
