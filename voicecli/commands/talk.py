@@ -1,6 +1,7 @@
 """`voicecli talk`: a conversation in the terminal."""
 
 import asyncio
+import errno
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -236,8 +237,13 @@ class _Show:
             lines = json_lines(before, event, after, self._clock.now_ns())
         else:
             lines = plain_lines(before, event, after, verbose=self._plan.verbose)
-        for line in lines:
-            print(line, flush=True)
+        try:
+            for line in lines:
+                print(line, flush=True)
+        except OSError as error:
+            # A terminal that was closed cannot be written; that it was, a signal tells.
+            if error.errno != errno.EIO:
+                raise
 
 
 def _cause(error: BaseException) -> BaseException:

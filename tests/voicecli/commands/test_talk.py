@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,38 @@ def test_a_terminal_that_lacks_a_character_shows_another_one(tmp_path: Path) -> 
     process = talked(tmp_path, "--plain", "--verbose", PYTHONIOENCODING="ascii")
     assert (process.returncode, process.stderr) == (0, b"")
     assert b"you: what time is it, Jos?" in process.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_terminal_that_is_closed_ends_it_as_a_signal_does(tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "voicecli",
+        "talk",
+        "--plain",
+        "--input",
+        QUESTION,
+        "--output",
+        tmp_path / "out.wav",
+    ]
+    command += ["--vad", "energy", "--stt", "scripted", "--llm", "scripted", "--tts", "scripted"]
+    process = subprocess.Popen(
+        [*map(str, command), "--record", str(tmp_path / "session")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"connected" not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (ExitCode.INTERRUPTED, b"")
