@@ -154,6 +154,15 @@ def test_what_is_typed_right_after_t_is_text_and_no_command() -> None:
     assert drive(LISTENING, burst) == [("say", "qrdli")]
 
 
+def test_what_is_typed_right_after_r_takes_the_place_of_the_offer() -> None:
+    async def burst(app: TalkApp, pilot: Pilot[None]) -> None:
+        for key in "rqrdli":
+            app.post_message(Key(key, key))
+        await pilot.press("enter")
+
+    assert drive(LISTENING, burst) == [("record", Path("qrdli"))]
+
+
 def test_blanks_alone_are_not_said() -> None:
     assert pressed(LISTENING, "t", "space", "enter") == []
 
