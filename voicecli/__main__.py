@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -30,6 +31,9 @@ OWN_PACKAGES = ("voicecli", "voiceserver", "voiceaudio", "voicewire")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that lacks a character shows another one in its place.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = application(arguments)(arguments or ["--help"], prog_name="voicecli", standalone_mode=False)
         sys.stdout.flush()

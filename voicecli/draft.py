@@ -5,6 +5,8 @@ for is noted, too. A recording of the microphone alone becomes a caller who wait
 """
 
 import json
+import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -62,6 +64,31 @@ class Heard:
     """The segment that has not ended yet began here."""
     transcript: str = ""
     outcome: TurnOutcome | None = None
+
+
+class Places:
+    """Where in the recording it is what the server tells by its own positions, which count what was left out."""
+
+    def __init__(self, position_ms: float, recorded_ms: float = 0.0) -> None:
+        self.recorded_ms = recorded_ms
+        """How long the recording is so far."""
+        self._position_ms = position_ms
+        self._begun: list[tuple[float, float]] = [(position_ms, recorded_ms)]
+        """Position and place of each stretch without a gap."""
+
+    def add(self, sent: AudioSent) -> None:
+        self._position_ms += sent.skipped_ms
+        if sent.skipped_ms:
+            self._begun.append((self._position_ms, self.recorded_ms))
+        self._position_ms += sent.packets * FRAME_MS
+        self.recorded_ms += sent.packets * FRAME_MS
+
+    def recorded(self, position_ms: float) -> float:
+        """What was left out has the place of its end."""
+        after = bisect_right(self._begun, position_ms, key=lambda each: each[0])
+        begun_ms, recorded_ms = self._begun[max(0, after - 1)]
+        next_ms = self._begun[after][1] if after and after < len(self._begun) else math.inf
+        return min(recorded_ms + position_ms - begun_ms, next_ms)
 
 
 class Drafted(NamedTuple):
@@ -140,15 +167,14 @@ def turns_of(journal: Journal) -> list[Heard]:
     """The turns that the server took, in order, with positions in the recording."""
     turns: list[Heard] = []
     by_id: dict[int, Heard] = {}
-    base_ms = -journal.header.sent_before_ms
-    recorded_ms = 0
+    places = Places(journal.header.sent_before_ms)
     for entry in journal.entries:
         if isinstance(entry, AudioSent):
-            recorded_ms += entry.packets * FRAME_MS
+            places.add(entry)
         message = _message(entry)
-        if isinstance(message, SessionReady) and recorded_ms:
+        if isinstance(message, SessionReady) and places.recorded_ms:
             # Another session, that counts its turns and its audio from the beginning.
-            base_ms, by_id = recorded_ms, {}
+            places, by_id = Places(0.0, places.recorded_ms), {}
         turn_id: int | None = getattr(message, "turn_id", None)
         if turn_id is None:
             continue
@@ -158,9 +184,9 @@ def turns_of(journal: Journal) -> list[Heard]:
         turn = by_id[turn_id]
         match message:
             case SpeechStarted(position_ms=position_ms):
-                turn.opened_ms = position_ms + base_ms if turn.opened_ms is None else turn.opened_ms
+                turn.opened_ms = places.recorded(position_ms) if turn.opened_ms is None else turn.opened_ms
             case SpeechStopped(position_ms=position_ms) if turn.opened_ms is not None:
-                turn.segments.append((turn.opened_ms, position_ms + base_ms))
+                turn.segments.append((turn.opened_ms, places.recorded(position_ms)))
                 turn.opened_ms = None
             case TranscriptFinal(text=text):
                 turn.transcript = words(text)

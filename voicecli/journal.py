@@ -73,12 +73,14 @@ class Line(Struct, frozen=True, tag_field="event"):
     t_ms: float
 
 
-class AudioSent(Line, frozen=True, kw_only=True, tag="audio_sent"):
+class AudioSent(Line, frozen=True, kw_only=True, omit_defaults=True, tag="audio_sent"):
     """One message with microphone audio."""
 
     captured_ms: float
     """When its first sample was captured."""
     packets: Annotated[int, Meta(ge=1)]
+    skipped_ms: int = 0
+    """Left out before it: muted, the key was up, or lost. The server's positions count it; `audio.opus` does not."""
 
 
 class MessageSent(Line, frozen=True, kw_only=True, tag="message_sent"):

@@ -98,6 +98,8 @@ class Sound(NamedTuple):
     """Another device, named by the user; what comes of it is told as an event."""
     is_over: Callable[[], bool] = lambda: False
     """All that the microphone had to say was said: it is a file."""
+    waits: bool = False
+    """The microphone is a file, of which nothing is to be lost before somebody hears it."""
 
 
 class Conversation:
@@ -131,6 +133,8 @@ class Conversation:
         """When something last happened that a conversation is made of."""
         self._was_slow = False
         self._over = asyncio.Event()
+        self._connected = asyncio.Event()
+        """For the first time."""
 
     def watched_by(self, watch: Watcher) -> None:
         """Another watcher from now on."""
@@ -180,10 +184,12 @@ class Conversation:
     def interrupt(self) -> None:
         self._input.interrupted()
         playhead = self._playhead()
-        if self._link is None or playhead is None:
+        turn_id = self._answered(playhead)
+        if self._link is None or turn_id is None:
             return
-        self._sound.speaker.queue.flush(playhead.turn_id, self._clock.now_ns())
-        self._link.send(Interrupt(turn_id=playhead.turn_id, played_ms=playhead.played_ms))
+        self._sound.speaker.queue.flush(turn_id, self._clock.now_ns())
+        is_heard = playhead is not None and playhead.turn_id == turn_id
+        self._link.send(Interrupt(turn_id=turn_id, played_ms=playhead.played_ms if is_heard and playhead else 0.0))
 
     def say(self, text: str) -> None:
         if self._link is None:
@@ -256,9 +262,10 @@ class Conversation:
         if mark is not None:
             self.noted(mark, self._clock.now_ns())
 
-    def packet_sent(self, packet: Packet) -> None:
+    def packet_sent(self, packet: Packet, skipped: int) -> None:
         if self._tape is not None:
-            self._tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns())
+            skipped_ms = skipped * 1000 // RATE
+            self._tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns(), skipped_ms=skipped_ms)
 
     def message_sent(self, message: Up) -> None:
         if self._tape is not None:
@@ -271,6 +278,8 @@ class Conversation:
         microphone = self._sound.microphone
         if microphone is None:
             return
+        if self._sound.waits:
+            await self._connected.wait()
         async with aclosing(microphone.frames()) as frames:
             async for frame in frames:
                 packet = self._input.captured(frame, self._sound.speaker.played())
@@ -337,6 +346,7 @@ class Conversation:
         link = TalkLink(client, self)
         self._input.begin()
         self._link = link
+        self._connected.set()
         for text in self._texts:
             link.send(TextInput(text=text))
         self._texts.clear()
@@ -379,6 +389,14 @@ class Conversation:
         self.tell(RecordingChanged(None))
         if failure is not None:
             self.tell(ProblemTold(Problem("recording_failed", "The recording has ended.", failure)))
+
+    def _answered(self, playhead: Playhead | None) -> int | None:
+        """The turn whose answer is given now, or thought of; what still plays goes before what is thought of."""
+        if playhead is not None and playhead.buffered_ms:
+            return playhead.turn_id
+        is_open = (turn for turn in reversed(self.state.call.turns) if turn.outcome is None and turn.cancelled is None)
+        thought_of = next((turn.turn_id for turn in is_open if turn.transcript is not None), None)
+        return thought_of if thought_of is not None or playhead is None else playhead.turn_id
 
     def _playhead(self) -> Playhead | None:
         return self._sound.speaker.queue.playhead(self._clock.now_ns())

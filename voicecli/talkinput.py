@@ -32,6 +32,8 @@ class TalkInput:
         self._push_to_talk = push_to_talk
         self._encoder = OpusEncoder(RATE)
         self._position = 0
+        self._lost = 0
+        """Samples lost that do not fill a frame yet."""
 
     @property
     def delay_samples(self) -> int:
@@ -43,8 +45,9 @@ class TalkInput:
         return self.talking if self._push_to_talk else not self.muted
 
     def begin(self) -> None:
-        """Of a connection: positions count from the next frame on."""
-        self._position = 0
+        """Of a connection: positions count from the next frame on, and the key that was pressed before says nothing."""
+        self._position = self._lost = 0
+        self.talking = False
 
     def interrupted(self) -> None:
         """The user is about to talk over the answer."""
@@ -55,7 +58,9 @@ class TalkInput:
         self.lost_ms += frame.lost_samples * 1000 / RATE
         pcm = self._guard.hear(frame.pcm, played, frame.lost_samples)
         self.level_dbfs = rms_dbfs(pcm)
-        position = self._position + frame.lost_samples
+        # In whole frames, as sequence numbers count; what is acknowledged is told by these.
+        gap, self._lost = divmod(self._lost + frame.lost_samples, FRAME_SAMPLES)
+        position = self._position + gap * FRAME_SAMPLES
         self._position = position + FRAME_SAMPLES
         if not self.is_heard:
             return None

@@ -18,7 +18,8 @@ MAX_COMMANDS = 32
 class SentListener(Protocol):
     """Is told of what was handed to the socket."""
 
-    def packet_sent(self, packet: Packet) -> None: ...
+    def packet_sent(self, packet: Packet, skipped: int) -> None:
+        """So many samples before it were left out."""
 
     def message_sent(self, message: Up) -> None: ...
 
@@ -64,7 +65,7 @@ class TalkLink:
                     skipped = item.position - position
                     await self._client.send_audio(pack_packets([item.payload]), item.samples, skipped=skipped)
                     position = item.position + item.samples
-                    self._listener.packet_sent(item)
+                    self._listener.packet_sent(item, skipped)
                 else:
                     await self._client.send(item)
                     self._listener.message_sent(item)

@@ -61,6 +61,7 @@ async def opened(wish: SoundWish, clock: Clock, tell: Tell) -> AsyncIterator[Sou
             microphone,
             choose=_chooser(card, found, tell),
             is_over=(lambda: file_microphone.is_over) if file_microphone is not None else (lambda: False),
+            waits=file_microphone is not None,
         )
         tell(DevicesListed(_names(found, Direction.INPUT, card), _names(found, Direction.OUTPUT, card)))
         tell(DeviceOpened(Role.SPEAKER, speaker.name))

@@ -49,10 +49,13 @@ class Tape:
         self._write(audio, self._pages.begin())
         self._write(replies, self._reply_pages.begin())
 
-    def audio_sent(self, packets: Sequence[bytes], captured_ns: int, now_ns: int) -> None:
-        """One message with microphone audio was sent; its first sample was captured at `captured_ns`."""
-        captured_ms = self._ms(captured_ns)
-        self._note(journal.AudioSent(t_ms=self._ms(now_ns), captured_ms=captured_ms, packets=len(packets)))
+    def audio_sent(self, packets: Sequence[bytes], captured_ns: int, now_ns: int, *, skipped_ms: int = 0) -> None:
+        """One message with microphone audio was sent; its first sample was captured at `captured_ns`, and so much of
+        the session's audio was left out before it."""
+        sent = journal.AudioSent(
+            t_ms=self._ms(now_ns), captured_ms=self._ms(captured_ns), packets=len(packets), skipped_ms=skipped_ms
+        )
+        self._note(sent)
         for packet in packets:
             self._write(self._audio, self._pages.add(packet))
             self.packets += 1
@@ -132,10 +135,15 @@ def record_into(
     created = utc_now().isoformat(timespec="seconds")
     header = Header(created=created, microphone=microphone, sent_before_ms=sent_before_ms)
     paths = _paths(folder)
+    with ExitStack() as opened:
+        try:
+            audio, replies, lines = (_appending(opened.enter_context(path.open("xb", buffering=0))) for path in paths)
+        except OSError as error:
+            raise FixtureError(folder, f"cannot be recorded into: {error.strerror}") from None
+        tape = Tape(audio, replies, lines, header, pre_skip, now_ns)
+        files = opened.pop_all()
     try:
-        with ExitStack() as files:
-            audio, replies, lines = (_appending(files.enter_context(path.open("xb", buffering=0))) for path in paths)
-            tape = Tape(audio, replies, lines, header, pre_skip, now_ns)
+        with files:
             try:
                 yield tape
             finally:
@@ -152,9 +160,11 @@ def _finish(folder: Path, packets: int) -> None:
     if packets:
         draft.finish(folder)
         return
-    for path in _paths(folder):
-        path.unlink()
-    folder.rmdir()
+    # Whatever else somebody put there, or took away, is left as it is.
+    with suppress(OSError):
+        for path in _paths(folder):
+            path.unlink(missing_ok=True)
+        folder.rmdir()
     raise FixtureError(folder, "nothing was recorded")
 
 

@@ -145,6 +145,15 @@ def test_positions_count_from_where_the_recording_began() -> None:
     assert turns_of(before) == [Heard([(500.0, 900.0)], None, "a", TurnOutcome.COMPLETED)]
 
 
+def test_what_was_left_out_is_counted_by_the_server_and_is_not_in_the_recording() -> None:
+    before = AudioSent(t_ms=0.0, captured_ms=0.0, packets=25, skipped_ms=1000)
+    after = AudioSent(t_ms=0.0, captured_ms=0.0, packets=100, skipped_ms=4000)
+    journal = of(before, said(1, (1000, 1400), text="a"), after, said(2, (5600, 6000), (9000, None), text="b"))
+    assert [turn.segments for turn in turns_of(journal)] == [[(0.0, 400.0)], [(600.0, 1000.0)]]
+    early = of(before, after, said(1, (1000, 3000), text="a"))
+    assert [turn.segments for turn in turns_of(early)] == [[(0.0, 500.0)]]
+
+
 def test_another_session_in_the_same_recording_counts_anew() -> None:
     opus = AudioFormat(Codec.OPUS)
     message = SessionReady(session_id="s", resume_token="r", input=opus, output=opus, engines=ENGINES, lead_ms=1)

@@ -17,7 +17,7 @@ from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.playback import PlaybackQueue
 from voicecli.sound.ring import Samples
-from voicecli.sound.roles import FRAME_SAMPLES, Captured
+from voicecli.sound.roles import FRAME_SAMPLES, RATE, Captured
 from voicecli.talk import PCM, Conversation, Sound, TalkSettings
 from voicecli.talkstate import (
     FREQUENT,
@@ -84,9 +84,11 @@ class Microphone:
     name = "a microphone"
 
     def __init__(self, loop: VirtualLoop) -> None:
+        self.begun_ns: int | None = None
         self._loop = loop
 
     async def frames(self) -> AsyncGenerator[Captured, None]:
+        self.begun_ns = self._loop.now_ns()
         while True:
             captured_ns = self._loop.now_ns()
             await asyncio.sleep(FRAME_NS / NS_PER_S)
@@ -120,8 +122,9 @@ class Speaker:
 class Room:
     """A conversation, what it told, and the servers that it finds, one for each connection."""
 
-    def __init__(self, loop: VirtualLoop, settings: TalkSettings) -> None:
+    def __init__(self, loop: VirtualLoop, settings: TalkSettings, *, waits: bool = False) -> None:
         self.loop = loop
+        self.microphone = Microphone(loop)
         self.guard = Guard()
         self.speaker = Speaker(loop)
         self.chosen: list[tuple[Direction, str]] = []
@@ -129,9 +132,10 @@ class Room:
         sound = Sound(
             self.speaker,
             self.guard,
-            Microphone(loop),
+            self.microphone,
             choose=lambda direction, name: self.chosen.append((direction, name)),
             is_over=lambda: self.is_over,
+            waits=waits,
         )
         self.events: list[TalkEvent] = []
         self.states: list[TalkState] = []
@@ -184,12 +188,12 @@ class Room:
 Script = Callable[[Room], Awaitable[None]]
 
 
-def held(script: Script, **settings: Any) -> Room:
+def held(script: Script, *, waits: bool = False, **settings: Any) -> Room:
     """A conversation in which the script happens; it ends when that is done."""
     rooms: list[Room] = []
 
     async def main(loop: VirtualLoop) -> None:
-        room = Room(loop, TalkSettings(URL, **settings))
+        room = Room(loop, TalkSettings(URL, **settings), waits=waits)
         rooms.append(room)
         playing = asyncio.Event()
 
@@ -327,6 +331,25 @@ def test_an_interruption_silences_at_once_and_tells_what_was_heard() -> None:
     held(script)
 
 
+def test_an_answer_that_is_thought_of_can_be_stopped_before_it_is_heard() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        await peer.say(TranscriptFinal(turn_id=1, text="one"))
+        await room.reply(peer, 1, 5)
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.5)
+        heard = len(room.speaker.heard)
+        await peer.say(TranscriptFinal(turn_id=2, text="two"))
+        await asyncio.sleep(0.1)
+        room.talk.interrupt()
+        await room.reply(peer, 2)
+        await asyncio.sleep(0.5)
+        assert peer.all(Interrupt) == [Interrupt(turn_id=2, played_ms=0.0)]
+        assert len(room.speaker.heard) == heard
+
+    held(script)
+
+
 def test_an_interruption_of_nothing_is_none() -> None:
     async def script(room: Room) -> None:
         peer = await room.peer()
@@ -369,6 +392,23 @@ def test_push_to_talk_sends_what_is_said_while_the_key_is_down_and_then_its_end(
         assert len(peer.all(AudioEnd)) == 1
         assert peer.start is not None
         assert peer.start.turn_detection.mode is TurnDetectionMode.MANUAL
+
+    held(script, push_to_talk=True)
+
+
+def test_a_key_pressed_without_a_connection_leaves_the_microphone_closed_in_the_next_one() -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.ends[-1].down.put_nowait(None)
+        await asyncio.sleep(0.1)
+        room.talk.talk(True)
+        peer = await room.peer()
+        await asyncio.sleep(0.2)
+        assert (room.talk.state.talking, peer.all(AudioFrame)) == (False, [])
+        room.talk.talk(True)
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        room.talk.talk(False)
+        await peer.until(lambda: bool(peer.all(AudioEnd)))
 
     held(script, push_to_talk=True)
 
@@ -513,6 +553,33 @@ def test_a_recording_is_a_fixture_of_what_was_sent(tmp_path: Path) -> None:
     assert room.told(RecordingChanged) == [RecordingChanged(str(tmp_path / "session")), RecordingChanged(None)]
 
 
+def test_what_was_said_before_and_after_a_mute_lies_in_the_recording_where_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(folder)
+        await asyncio.sleep(0.5)
+        room.talk.mute(True)
+        await asyncio.sleep(2)
+        room.talk.mute(False)
+        await asyncio.sleep(1)
+        newest = peer.all(AudioFrame)[-1]
+        end_ms = newest.pts * 1000 / RATE
+        await peer.say(SpeechStarted(turn_id=1, position_ms=end_ms - 500))
+        await peer.say(SpeechStopped(turn_id=1, position_ms=end_ms - 100))
+        await peer.say(TranscriptFinal(turn_id=1, text="hello"))
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.1)
+        room.talk.record(None)
+
+    held(script)
+    [utterance] = fixture.load(folder).utterances
+    [(start, end)] = utterance.segments_ms
+    assert 800 <= start <= 1100
+    assert end - start == pytest.approx(400)
+
+
 def test_a_folder_that_holds_something_is_not_recorded_into(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
 
@@ -551,6 +618,19 @@ def test_a_file_that_speaks_ends_the_conversation_once_all_is_answered() -> None
         return ms(loop.now_ns())
 
     assert 7_000 <= virtually(main) <= 7_700
+
+
+def test_a_file_begins_to_speak_when_somebody_hears_it() -> None:
+    async def script(room: Room) -> None:
+        await asyncio.sleep(2)
+        peer = await room.peer()
+        begun_ns = room.loop.now_ns()
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        await asyncio.sleep(0.1)
+        assert room.microphone.begun_ns is not None
+        assert room.microphone.begun_ns >= begun_ns
+
+    held(script, waits=True)
 
 
 def test_nothing_plays_on_when_the_conversation_is_over() -> None:

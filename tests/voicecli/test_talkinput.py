@@ -56,9 +56,17 @@ def test_lost_samples_and_a_muted_microphone_leave_gaps() -> None:
     told.muted = True
     assert told.captured(frame(1), b"") is None
     told.muted = False
-    after = told.captured(frame(2, lost=480), b"")
+    after = told.captured(frame(2, lost=FRAME_SAMPLES), b"")
     assert after is not None
-    assert (after.position, told.lost_ms) == (2 * FRAME_SAMPLES + 480, 10.0)
+    assert (after.position, told.lost_ms) == (3 * FRAME_SAMPLES, 20.0)
+
+
+def test_gaps_are_of_whole_frames_and_what_is_left_over_is_of_the_next_one() -> None:
+    told = TalkInput(NoGuard(headphones=True), push_to_talk=False)
+    packets = [told.captured(frame(index, lost=480), b"") for index in range(4)]
+    assert [packet.position // FRAME_SAMPLES for packet in packets if packet] == [0, 2, 3, 5]
+    assert {packet.position % FRAME_SAMPLES for packet in packets if packet} == {0}
+    assert told.lost_ms == 40.0
 
 
 def test_push_to_talk_is_heard_only_while_the_key_is_down() -> None:

@@ -19,9 +19,11 @@ OPUS = AudioFormat(Codec.OPUS)
 class Told:
     def __init__(self) -> None:
         self.sent: list[Packet | Up] = []
+        self.skipped: list[int] = []
 
-    def packet_sent(self, packet: Packet) -> None:
+    def packet_sent(self, packet: Packet, skipped: int) -> None:
         self.sent.append(packet)
+        self.skipped.append(skipped)
 
     def message_sent(self, message: Up) -> None:
         self.sent.append(message)
@@ -61,6 +63,7 @@ def test_what_the_user_does_goes_before_audio_that_waits_and_all_of_it_is_told()
             running.cancel()
             serving.cancel()
         assert told.sent == [TextInput(text="first"), packet(0), packet(3), AudioEnd()]
+        assert told.skipped == [0, 1920]
         assert [(frame.sequence, frame.pts) for frame in peer.all(AudioFrame)] == [(0, 0), (3, 2880)]
         assert link.times.captured_ns(60) == 3
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -378,6 +379,20 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FixtureError, match="cannot be recorded into"), record_into(tmp_path / "file", 0, pre_skip=120):
         pass
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(FixtureError, match="into: Permission denied"), record_into(tmp_path, 0, pre_skip=120):
+        pass
+
+
+def test_a_folder_that_is_taken_away_while_nothing_is_recorded_is_said_as_much(tmp_path: Path) -> None:
+    with pytest.raises(FixtureError, match="nothing was recorded"), record_into(tmp_path / "new", 0, pre_skip=120):
+        shutil.rmtree(tmp_path / "new")
 
 
 def test_a_recording_of_nothing_leaves_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """`voicecli talk`: a conversation in the terminal."""
 
 import asyncio
+import errno
 import os
 import sys
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -111,7 +113,13 @@ def talk(
     for device, file, name in ((input_device, input_file, "input"), (output_device, output_file, "output")):
         if device is not None and file is not None:
             raise CliError(f"--{name}-device and --{name} exclude each other; leave one out", ExitCode.USAGE)
+    if input_file is not None and output_file is not None and _is_same(input_file, output_file):
+        raise CliError(f"--output would overwrite {input_file}; name another file", ExitCode.USAGE)
     is_screen = not (plain or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+    if push_to_talk and not is_screen:
+        raise CliError(
+            "--push-to-talk needs the space bar of the screen; leave it out, or talk in a terminal", ExitCode.USAGE
+        )
     shown = Shown.JSON if as_json else Shown.SCREEN if is_screen else Shown.LINES
     settings = TalkSettings(
         url or "",
@@ -137,6 +145,13 @@ def talk(
     except SoundError as error:
         code = ExitCode.USAGE if input_file is not None or output_file is not None else ExitCode.SERVER_FAILED
         raise CliError(str(error), code) from None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 async def _ended(plan: _Plan) -> ExitCode:
@@ -216,11 +231,19 @@ class _Show:
 
     def _write(self, before: TalkState, event: TalkEvent, after: TalkState) -> None:
         if self._plan.shown is Shown.JSON:
+            # JSON is UTF-8 in every locale.
+            if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+                sys.stdout.reconfigure(encoding="utf-8")
             lines = json_lines(before, event, after, self._clock.now_ns())
         else:
             lines = plain_lines(before, event, after, verbose=self._plan.verbose)
-        for line in lines:
-            print(line, flush=True)
+        try:
+            for line in lines:
+                print(line, flush=True)
+        except OSError as error:
+            # A terminal that was closed cannot be written; that it was, a signal tells.
+            if error.errno != errno.EIO:
+                raise
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -332,9 +332,16 @@ class Card:
 
     async def _change(self, side: CardMicrophone | CardSpeaker, device: Device) -> None:
         before = side.device
+        # Since it was chosen, devices may have come and gone, and it may have another number.
+        found = await self._aside(devices)
+        same = device if device in found else same_again(found, side.direction, device)
+        if same is None:
+            reason = f"the {side.direction} device {device.name} is gone: choose another one"
+            self._listener(DeviceRefused(side.direction, device.name, reason))
+            return
         await self._close([side])
         try:
-            await self._open(side, device)
+            await self._open(side, same)
         except SoundError as error:
             self._listener(DeviceRefused(side.direction, device.name, str(error)))
             if not await self._reopen(side, before):

@@ -88,7 +88,9 @@ class FileMicrophone:
             block = self._file.read(max(1, self._file.samplerate // 50), dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise SoundError(f"{self.name} cannot be read to its end: {_reason(error)}") from None
-        samples: Samples = np.clip(np.rint(block.mean(axis=1) * 32_768), -32_768, 32_767).astype(np.int16)
+        # What is no number is silence.
+        mono = np.nan_to_num(block.mean(axis=1) * 32_768)
+        samples: Samples = np.clip(np.rint(mono), -32_768, 32_767).astype(np.int16)
         return samples
 
 

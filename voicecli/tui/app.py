@@ -144,7 +144,8 @@ class TalkApp(App[None]):
             yield Pane(id="help")
         with Horizontal(id="typing"):
             yield Label(id="prompt")
-            yield Input(id="input", compact=True, max_length=MAX_TEXT_INPUT)
+            # To be selected on focus would be late: what is typed at once, as over a slow line, would be selected too.
+            yield Input(id="input", compact=True, max_length=MAX_TEXT_INPUT, select_on_focus=False)
         yield Static(id="figures")
         yield Static(id="keys")
 
@@ -257,6 +258,7 @@ class TalkApp(App[None]):
         if asking:
             self.query_one("#prompt", Label).update(Text(" type › " if asking == "say" else " record to › ", "bold"))
             field.value = self._state.recording_offer if asking == "folder" else ""
+            field.select_all()
             self.screen.set_focus(field)
             self.draw()
         else:
@@ -364,7 +366,7 @@ class TalkApp(App[None]):
         if asked == "folder":
             self._ask("")
             if text:
-                self._controls.record(Path(text).expanduser())
+                self._controls.record(_folder(text))
         elif text:
             self._controls.say(text)
 
@@ -376,6 +378,14 @@ class TalkApp(App[None]):
         else:
             self._controls.choose_output(name)
         self._open("talk")
+
+
+def _folder(text: str) -> Path:
+    """As a shell would take it."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody of that name has a home
+        return Path(text)
 
 
 def _falls_beside(falls: tuple[TurnFall, ...], monochrome: bool) -> RenderableType:

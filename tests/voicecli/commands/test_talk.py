@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def run(*arguments: object) -> int:
         (["--input", "a.wav", "--input-device", "1"], "--input-device and --input exclude each other"),
         (["--output", "a.wav", "--output-device", "1"], "--output-device and --output exclude each other"),
         (["--input", "none.wav", "--output", "out.wav"], "none.wav: there is no such file"),
+        (["--push-to-talk", "--plain"], "--push-to-talk needs the space bar of the screen"),
         (["--echo", "loud"], "'loud' is not one of"),
     ],
 )
@@ -41,6 +43,14 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == ExitCode.USAGE
     assert message in capsys.readouterr().err
+
+
+def test_the_file_that_speaks_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    speech = tmp_path / "speech.wav"
+    speech.write_bytes(QUESTION.read_bytes())
+    assert run("--input", speech, "--output", speech, "--url", "ws://127.0.0.1:1/voice") == ExitCode.USAGE
+    assert "--output would overwrite" in capsys.readouterr().err
+    assert speech.read_bytes() == QUESTION.read_bytes()
 
 
 def test_a_folder_that_holds_something_is_not_recorded_into(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -72,24 +82,71 @@ def test_a_server_that_cannot_be_had_ends_it(
     assert "Traceback" not in captured.err
 
 
-def test_a_file_is_answered_into_a_file_in_lines_of_json(tmp_path: Path) -> None:
-    speech, output = tmp_path / "speech.wav", tmp_path / "out.wav"
+def talked(tmp_path: Path, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    """Of a short utterance, which is understood as what it is not."""
+    speech = tmp_path / "speech.wav"
     samples, rate = wavfile.read(QUESTION)
     wavfile.write(speech, samples[: 26 * rate // 10], rate)
-    engines = ["--vad", "energy", "--stt", "scripted(text='what time is it')"]
+    engines = ["--vad", "energy", "--stt", "scripted(text='what time is it, José')"]
     engines += ["--llm", "scripted", "--tts", "scripted"]
-    process = subprocess.run(
-        [sys.executable, "-m", "voicecli", "talk", "--json", "--input", speech, "--output", output, *engines],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
+    files = ["--input", speech, "--output", tmp_path / "out.wav"]
+    return subprocess.run(
+        [sys.executable, "-m", "voicecli", "talk", *map(str, [*files, *arguments, *engines])],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server"))), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         timeout=60,
         check=False,
     )
-    assert (process.returncode, process.stderr) == (0, "")
-    told = [json.loads(line) for line in process.stdout.splitlines()]
+
+
+def test_a_file_is_answered_into_a_file_in_lines_of_json_in_any_locale(tmp_path: Path) -> None:
+    process = talked(tmp_path, "--json", PYTHONIOENCODING="ascii")
+    assert (process.returncode, process.stderr) == (0, b"")
+    told = [json.loads(line) for line in process.stdout.decode("utf-8").splitlines()]
     kinds = [each["type"] for each in told]
     assert kinds.index("session_ready") < kinds.index("transcript_final") < kinds.index("turn_end")
-    played, _ = wavfile.read(output)
+    assert told[kinds.index("transcript_final")]["text"] == "what time is it, José"
+    played, _ = wavfile.read(tmp_path / "out.wav")
     assert np.abs(played).max() > 1_000
+
+
+def test_a_terminal_that_lacks_a_character_shows_another_one(tmp_path: Path) -> None:
+    process = talked(tmp_path, "--plain", "--verbose", PYTHONIOENCODING="ascii")
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert b"you: what time is it, Jos?" in process.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_terminal_that_is_closed_ends_it_as_a_signal_does(tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "voicecli",
+        "talk",
+        "--plain",
+        "--input",
+        QUESTION,
+        "--output",
+        tmp_path / "out.wav",
+    ]
+    command += ["--vad", "energy", "--stt", "scripted", "--llm", "scripted", "--tts", "scripted"]
+    process = subprocess.Popen(
+        [*map(str, command), "--record", str(tmp_path / "session")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"connected" not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (ExitCode.INTERRUPTED, b"")

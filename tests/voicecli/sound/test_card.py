@@ -364,6 +364,28 @@ def test_another_device_is_used_from_then_on_and_what_was_chosen_before_goes_on_
     assert str(refused).startswith("the output device broken cannot be opened (Device unavailable)")
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_device_is_changed_to_by_the_number_that_it_has_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = plug_in(monkeypatch, FakePortAudio("built-in", "gone", "headset"))
+
+    async def test(card: Card, told: Told) -> None:
+        assert card.speaker is not None
+        built_in, gone, headset = devices()
+        library._listed.remove("gone")
+        card.change(headset, Direction.OUTPUT)
+        await until(told, 1)
+        assert (card.speaker.name, library.stream("output").name) == ("headset", "headset")
+        card.change(gone, Direction.OUTPUT)
+        await until(told, 2)
+        assert library.stream("output").name == "headset"
+        card.change(built_in, Direction.OUTPUT)
+        await until(told, 3)
+        assert library.stream("output").name == "built-in"
+
+    _, refused, _ = watched(library, test)
+    assert str(refused) == "the output device gone is gone: choose another one"
+
+
 def test_events_are_sentences() -> None:
     assert [
         str(DeviceLost(Direction.INPUT, "USB")),

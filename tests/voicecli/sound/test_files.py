@@ -107,6 +107,13 @@ def test_another_sample_format_is_scaled_to_16_bits(tmp_path: Path, subtype: str
     assert spoken(tmp_path / "a.wav")[0][0].pcm == ramp(960).tobytes()
 
 
+def test_what_is_no_number_in_a_float_file_is_silence(tmp_path: Path) -> None:
+    samples = np.array([0.5, np.nan, np.inf, -np.inf], np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    [(captured, _)] = spoken(tmp_path / "a.wav")
+    assert np.frombuffer(captured.pcm, np.int16)[:4].tolist() == [16_384, 0, 32_767, -32_768]
+
+
 def test_ogg_opus_is_spoken_too(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.opus", tone(RATE, RATE // 2), RATE, format="OGG", subtype="OPUS")
     pcm = np.frombuffer(b"".join(captured.pcm for captured, _ in spoken(tmp_path / "a.opus")), np.int16)

@@ -154,6 +154,15 @@ def test_what_is_typed_right_after_t_is_text_and_no_command() -> None:
     assert drive(LISTENING, burst) == [("say", "qrdli")]
 
 
+def test_what_is_typed_right_after_r_takes_the_place_of_the_offer() -> None:
+    async def burst(app: TalkApp, pilot: Pilot[None]) -> None:
+        for key in "rqrdli":
+            app.post_message(Key(key, key))
+        await pilot.press("enter")
+
+    assert drive(LISTENING, burst) == [("record", Path("qrdli"))]
+
+
 def test_blanks_alone_are_not_said() -> None:
     assert pressed(LISTENING, "t", "space", "enter") == []
 
@@ -162,6 +171,13 @@ def test_recording_asks_for_a_folder_and_offers_one() -> None:
     assert pressed(LISTENING, "r", "enter", "i") == [("record", Path("recordings/2026-01-30-0915")), ("interrupt",)]
     assert pressed(LISTENING, "r", "ctrl+a", "ctrl+k", *"~/a", "enter") == [("record", Path("~/a").expanduser())]
     assert pressed(LISTENING, "r", "escape", "i") == [("interrupt",)]
+
+
+def test_a_folder_in_the_home_of_nobody_is_one_of_that_name() -> None:
+    assert pressed(LISTENING, "r", "ctrl+a", "ctrl+k", *"~nobody0/a", "enter", "i") == [
+        ("record", Path("~nobody0/a")),
+        ("interrupt",),
+    ]
 
 
 def test_r_ends_a_recording() -> None:
