@@ -123,6 +123,7 @@ def replay(
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
     plan = _Plan([_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio))
+    afterwards.check(planned.fixture for planned in plan.fixtures)
     # Standard output is for the document alone, where it is asked for there.
     console = Console(stderr=json == "-", highlight=False)
     takes, server = run_precisely(_replay_all(url, flags, plan, console))
