@@ -44,8 +44,8 @@ class Measured(Conversation):
     enough: asyncio.Event
     """So many packets were sent."""
 
-    def packet_sent(self, packet: Packet) -> None:
-        super().packet_sent(packet)
+    def packet_sent(self, packet: Packet, skipped: int) -> None:
+        super().packet_sent(packet, skipped)
         captured_ns = packet.captured_ns + packet.samples * NS_PER_S // 48_000
         self.up_ms.append(ms(self._clock.now_ns() - captured_ns))
         if len(self.up_ms) >= self.wanted:

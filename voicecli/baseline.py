@@ -1,15 +1,17 @@
 """What a run is kept as, and what it is compared with: asked for before the run, done after it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from voicecli import runfile
-from voicecli.comparison import Comparison, Incomparable, compare
+from voicecli.comparison import Comparison, Identity, Incomparable, compare, fixture_obstacles
 from voicecli.comparison_report import comparison_lines
 from voicecli.exits import CliError, ExitCode
-from voicecli.run import Run
+from voicecli.fixture import Fixture
+from voicecli.run import Run, script_digest
 from voicecli.runfile import RunFileError
 from voicecli.verdict import Answer, Tolerance
 
@@ -28,6 +30,15 @@ class Afterwards(NamedTuple):
     baseline: Baseline | None
     tolerance: Tolerance
     force: bool
+
+    def check(self, fixtures: Iterable[Fixture]) -> None:
+        """Refuse before the run what can already be told not to compare. Raises CliError."""
+        if self.baseline is None:
+            return
+        identities = [Identity(fixture.name, fixture.digest, script_digest(fixture)) for fixture in fixtures]
+        obstacles = tuple(fixture_obstacles(self.baseline.run, identities))
+        if obstacles and not self.force:
+            raise _incomparable(Incomparable(obstacles))
 
     def conclude(self, run: Run, console: Console) -> bool:
         """Save it, compare it and tell how it compares; whether it is a regression. Raises CliError."""
@@ -79,5 +90,12 @@ def comparison(baseline: Run, candidate: Run, tolerance: Tolerance, *, force: bo
     try:
         return compare(baseline, candidate, tolerance, force=force)
     except Incomparable as error:
-        advice = "" if force else "; compare runs of the same fixtures and engines, or add --force"
-        raise CliError(f"these runs cannot be compared: {error}{advice}", ExitCode.USAGE) from error
+        raise _incomparable(error) from error
+
+
+def _incomparable(error: Incomparable) -> CliError:
+    return CliError(
+        f"these runs cannot be compared: {error}; take the same fixtures and engines, or add --force where there is "
+        "something to compare",
+        ExitCode.USAGE,
+    )

@@ -1,10 +1,10 @@
 """Two runs compared: whether they can be, what else differs, and a verdict on each turn of each fixture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from voicecli.run import FixtureRuns, Run, Server, Turn
 from voicecli.verdict import Answer, Sample, Side, Tolerance, Verdict, judge
@@ -24,6 +24,14 @@ class Incomparable(Exception):
     def __init__(self, differences: tuple[str, ...]) -> None:
         super().__init__("; ".join(differences))
         self.differences = differences
+
+
+class Identity(NamedTuple):
+    """Of a fixture: what must be the same for its calls to be compared."""
+
+    name: str
+    digest: str
+    script: str | UnsetType
 
 
 class ComparedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,15 +93,25 @@ def _pairs(baseline: Run, candidate: Run) -> Iterator[tuple[FixtureRuns, Fixture
     return ((before[after.name], after) for after in candidate.fixtures if after.name in before)
 
 
-def _obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
-    pairs = list(_pairs(baseline, candidate))
-    if not pairs:
-        yield f"no fixture in common: {_names(baseline)} against {_names(candidate)}"
-    for before, after in pairs:
+def fixture_obstacles(baseline: Run, fixtures: Sequence[Identity]) -> Iterator[str]:
+    """What makes calls with these fixtures incomparable with the baseline's, as can be told before they are made."""
+    known = {fixture.name: fixture for fixture in baseline.fixtures}
+    if not any(fixture.name in known for fixture in fixtures):
+        yield f"no fixture in common: {_names(baseline.fixtures)} against {_names(fixtures)}"
+    for after in fixtures:
+        before = known.get(after.name)
+        if before is None:
+            continue
         if before.digest != after.digest:
             yield f"{after.name}: other audio (SHA-256 {before.digest[:8]} against {after.digest[:8]})"
         if UNSET not in (before.script, after.script) and before.script != after.script:
             yield f"{after.name}: fixture.toml asks for another session or other utterances"
+
+
+def _obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
+    fixtures = [Identity(fixture.name, fixture.digest, fixture.script) for fixture in candidate.fixtures]
+    yield from fixture_obstacles(baseline, fixtures)
+    for before, after in _pairs(baseline, candidate):
         for way, one, other in (("sent", before.input, after.input), ("heard", before.output, after.output)):
             if one != other:
                 yield f"{after.name}: {way} as {one} against {other}"
@@ -105,8 +123,8 @@ def _obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
         yield f"pacing: {_pacing(baseline.server)} against {_pacing(candidate.server)}"
 
 
-def _names(run: Run) -> str:
-    return ", ".join(fixture.name for fixture in run.fixtures) or "none"
+def _names(fixtures: Sequence[FixtureRuns] | Sequence[Identity]) -> str:
+    return ", ".join(fixture.name for fixture in fixtures) or "none"
 
 
 def _pacing(server: Server) -> str:

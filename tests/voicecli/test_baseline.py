@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.voicecli.peer import made
 from tests.voicecli.runs import calls, document, fixture
 from voicecli import runfile
 from voicecli.baseline import prepared
 from voicecli.exits import CliError, ExitCode
-from voicecli.run import Run
+from voicecli.run import Run, script_digest
 
 BEFORE = document(fixture(calls(6, tts=80.0)))
 SLOWER = document(fixture(calls(6, tts=140.0)))
@@ -62,7 +63,7 @@ def test_runs_that_cannot_be_compared_are_refused_with_what_to_do() -> None:
         concluded(other, *asked(baseline="main"))
     assert (refused.value.message, refused.value.exit_code) == (
         "these runs cannot be compared: tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb); "
-        "compare runs of the same fixtures and engines, or add --force",
+        "take the same fixtures and engines, or add --force where there is something to compare",
         ExitCode.USAGE,
     )
     assert "FORCED: tone: other audio" in concluded(other, *asked(baseline="main", force=True))[1]
@@ -86,3 +87,17 @@ def test_what_cannot_be_done_after_the_run_is_refused_before_it(
     with pytest.raises(CliError, match=told) as refused:
         prepared(*options)
     assert refused.value.exit_code is ExitCode.USAGE
+
+
+def test_another_fixture_than_the_baselines_is_refused_before_the_call() -> None:
+    made_before = fixture(calls(6, tts=80.0), name="made", digest=made().digest, script=script_digest(made()))
+    runfile.save(document(made_before), runfile.free_path("main", overwrite=False))
+    prepared(*asked(baseline="main")).check([made()])
+    prepared(*asked()).check([made(digest="other")])
+    for other, told in (
+        (made(digest="other"), "made: other audio"),
+        (made(name="new"), "no fixture in common"),
+    ):
+        with pytest.raises(CliError, match=told):
+            prepared(*asked(baseline="main")).check([other])
+        prepared(*asked(baseline="main", force=True)).check([other])

@@ -399,7 +399,7 @@ def test_push_to_talk_sends_what_is_said_while_the_key_is_down_and_then_its_end(
 def test_a_key_pressed_without_a_connection_leaves_the_microphone_closed_in_the_next_one() -> None:
     async def script(room: Room) -> None:
         await room.peer()
-        room.ends[-1].down.put_nowait(None)
+        room.ends[-1].lose()
         await asyncio.sleep(0.1)
         room.talk.talk(True)
         peer = await room.peer()

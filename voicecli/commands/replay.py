@@ -168,6 +168,7 @@ def replay(
     plan = _Plan(
         [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
     )
+    afterwards.check(planned.fixture for planned in plan.fixtures)
     # Standard output is for a document alone, where one is asked for there.
     console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
     if virtual:
