@@ -53,11 +53,14 @@ class End:
         self._outbox = outbox
         self._gone = gone
         self._is_closed = False
+        self.watch: Callable[[str | bytes], None] = lambda data: None
+        """Is shown what this end sends."""
 
     async def send(self, data: str | bytes) -> None:
         """Raises what `gone` makes, once this end was closed. What the other end no longer reads is lost."""
         if self._is_closed:
             raise self._gone(1000, "")
+        self.watch(data)
         await self._outbox.put(data)
 
     async def recv(self) -> str | bytes:

@@ -4,7 +4,7 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import structs
 
@@ -42,6 +42,10 @@ HEARD_PAUSE_MS = 200
 """Of a pause that splits an utterance, a recogniser hears at least so much."""
 
 
+Watcher = Callable[[str | bytes, int], None]
+"""Is shown each message that the server sends, and when."""
+
+
 class VirtualServer:
     """The server of virtual calls; settings from `flags` (None is not given) and `env`.
 
@@ -66,7 +70,13 @@ class VirtualServer:
     def pipeline(self) -> str:
         return self._settings.pipeline.value
 
-    def take(self, fixture: Fixture, recording: Recording, settings: CallSettings) -> Take:
+    def take(
+        self,
+        fixture: Fixture,
+        recording: Recording,
+        settings: CallSettings,
+        watch: Watcher = lambda data, now_ns: None,
+    ) -> Take:
         """One call, to a server that has had none before. Not to be called in a running event loop.
 
         Raises CliError.
@@ -74,19 +84,22 @@ class VirtualServer:
         logs.configure(LogLevel.WARNING, LogFormat.TEXT)
         loop = VirtualLoop()
         try:
-            return run_virtual(self._taken(fixture, recording, settings, loop), loop)
+            return run_virtual(self._taken(fixture, recording, settings, watch, loop), loop)
         except EngineError as error:
             raise CliError(str(error), ExitCode.SERVER_FAILED) from error
         except VirtualDeadlock as error:
             sentence = f"--virtual: {error}; an engine must wait for timers of the event loop alone"
             raise CliError(sentence, ExitCode.SERVER_FAILED) from error
 
-    async def _taken(self, fixture: Fixture, recording: Recording, settings: CallSettings, loop: VirtualLoop) -> Take:
+    async def _taken(
+        self, fixture: Fixture, recording: Recording, settings: CallSettings, watch: Watcher, loop: VirtualLoop
+    ) -> Take:
         served = self._served(fixture)
         try:
             async with Service(served, loop) as service, asyncio.TaskGroup() as tasks:
                 service.engines = self._told
                 client_end, server_end = wire(Disconnected)
+                server_end.watch = lambda data: watch(data, loop.now_ns())
                 tasks.create_task(service.converse(server_end), name="serve")
                 try:
                     record = await place_call(fixture, recording, client_end, loop, settings)

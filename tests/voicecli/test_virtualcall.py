@@ -107,3 +107,13 @@ def test_a_token_in_the_environment_is_for_other_clients() -> None:
         fixture, record(fixture), CallSettings()
     )
     assert take.document.failures == ()
+
+
+def test_what_the_server_sends_can_be_watched() -> None:
+    fixture = fixtures.load(FIXTURES / "silence")
+    seen: list[tuple[str | bytes, int]] = []
+    VirtualServer({}, {}).take(
+        fixture, record(fixture), CallSettings(), lambda data, now_ns: seen.append((data, now_ns))
+    )
+    assert '"session_ready"' in str(seen[0][0])
+    assert {now_ns % (20 * 10**6) for _, now_ns in seen} == {0}  # answers to what comes each 20 ms
