@@ -100,9 +100,9 @@ def test_partials_and_tokens_are_told_only_when_asked_for() -> None:
 def test_it_is_told_once_however_often_it_is_tried_to_connect_again() -> None:
     speaking = SCENES["speaking"]
     at_ms = speaking[-1][0]
-    again: list[At] = [
-        (at_ms + n, e) for n in (1, 2, 3) for e in (SessionReconnecting(n, 250.0), SessionConnecting("x"))
-    ]
+    again: list[At] = []
+    for n in (1, 2, 3):
+        again += [At(at_ms + n, SessionReconnecting(n, 250.0)), At(at_ms + n, SessionConnecting("x"))]
     lines = told([*speaking, *again], since=len(speaking))
     assert [line.endswith("(the connection was interrupted here)") for line in lines] == [True] + [False] * 6
 
