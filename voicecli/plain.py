@@ -17,6 +17,7 @@ from voicecli.talkstate import (
     EchoGuardChosen,
     LevelMeasured,
     MuteChanged,
+    Phase,
     ProblemTold,
     RecordingChanged,
     SessionClosed,
@@ -109,7 +110,9 @@ def _cut_lines(turn: TurnView) -> Iterator[str]:
 
 
 def _lost_lines(before: TalkState) -> Iterator[str]:
-    """What was said of answers that will never be finished."""
+    """What was said of answers that will never be finished; once, however often it is tried to connect again."""
+    if before.phase is not Phase.READY:
+        return
     for turn in before.call.turns:
         if turn.outcome is None and turn.cancelled is None and turn.reply:
             yield f"assistant: {turn.reply} (the connection was interrupted here)"

@@ -21,7 +21,16 @@ from tests.voicecli.scenes import (
 )
 from tests.voicecli.test_talkstate import events
 from voicecli.plain import json_lines, plain_lines
-from voicecli.talkstate import LevelMeasured, MuteChanged, RecordingChanged, TalkEvent, TalkState, talked
+from voicecli.talkstate import (
+    LevelMeasured,
+    MuteChanged,
+    RecordingChanged,
+    SessionConnecting,
+    SessionReconnecting,
+    TalkEvent,
+    TalkState,
+    talked,
+)
 from voicecli.viewstate import ClockMeasured
 from voicewire.marks import Mark
 from voicewire.messages import (
@@ -86,6 +95,16 @@ def test_partials_and_tokens_are_told_only_when_asked_for() -> None:
     script = [*BEFORE, *spoken(STORY)]
     assert told(script, since=len(BEFORE)) == []
     assert told(script, since=len(BEFORE), verbose=True)[:2] == ["you …: tell me", "you …: tell me a story"]
+
+
+def test_it_is_told_once_however_often_it_is_tried_to_connect_again() -> None:
+    speaking = SCENES["speaking"]
+    at_ms = speaking[-1][0]
+    again: list[At] = []
+    for number in (1, 2, 3):
+        again += [At(at_ms, SessionReconnecting(number, 250.0)), At(at_ms, SessionConnecting("x"))]
+    lines = told([*speaking, *again], since=len(speaking))
+    assert [line.endswith("(the connection was interrupted here)") for line in lines] == [True] + [False] * 6
 
 
 def test_an_answer_that_will_never_be_finished_is_told_when_the_connection_is_lost() -> None:
