@@ -21,15 +21,23 @@ def typed_lines(say: Callable[[str], None], source: TextIO | None = None) -> Ite
     if isinstance(lines, io.TextIOWrapper):
         lines.reconfigure(errors="replace")
     is_over = threading.Event()
+    taken = threading.Event()
+    """The line was: a pipe may hold any number, and the next one is not read before."""
+
+    def tell(text: str) -> None:
+        taken.set()
+        say(text)
 
     def read() -> None:
         # A terminal that was closed cannot be read, and a loop that is closed has nobody who listens.
         with suppress(OSError, RuntimeError):
             for line in lines:
+                taken.clear()
                 if is_over.is_set():
                     return
                 if text := line.strip():
-                    loop.call_soon_threadsafe(say, text)
+                    loop.call_soon_threadsafe(tell, text)
+                    taken.wait()
 
     reading = threading.Thread(target=read, name="typed lines", daemon=True)
     reading.start()
@@ -37,3 +45,4 @@ def typed_lines(say: Callable[[str], None], source: TextIO | None = None) -> Ite
         yield reading
     finally:
         is_over.set()
+        taken.set()
