@@ -7,8 +7,9 @@ of `Controls`, and each change of the state goes to a watcher.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,9 @@ SETTLED_NS = 1_500 * NS_PER_MS
 Watcher = Callable[[TalkState, TalkEvent, TalkState], None]
 """Is told the state before, what happened, and the state after."""
 
+Aside = Callable[[Callable[[], str | None]], Awaitable[str | None]]
+"""Does what may take long, off the loop."""
+
 Connect = Callable[[str], AbstractAsyncContextManager[Transport]]
 
 
@@ -114,6 +118,7 @@ class Conversation:
         *,
         connect: Connect = websocket,
         jitter: Callable[[], float] = random.random,
+        aside: Aside = asyncio.to_thread,
     ) -> None:
         self.state = TalkState(push_to_talk=settings.push_to_talk)
         self._settings = settings
@@ -122,11 +127,14 @@ class Conversation:
         self._watch = watch
         self._connect = connect
         self._backoff = Backoff(jitter)
+        self._aside = aside
         self._input = TalkInput(sound.guard, push_to_talk=settings.push_to_talk)
         self._link: TalkLink | None = None
         self._resume_token: str | None = None
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
         self._barge_ins = BargeIns(sound.speaker.queue)
+        self._group: asyncio.TaskGroup | None = None
+        """While it runs."""
         self._recording = ExitStack()
         self._tape: Tape | None = None
         self._news_ns = 0
@@ -146,6 +154,7 @@ class Conversation:
             self.tell(EchoGuardChosen(self._sound.guard.note))
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 tasks = [group.create_task(self._listen()), group.create_task(self._tick())]
                 tasks.append(group.create_task(self._converse()))
                 await self._over.wait()
@@ -154,6 +163,7 @@ class Conversation:
         except BaseExceptionGroup as group:
             raise _cause(group) from None
         finally:
+            self._group = None
             self._sound.speaker.queue.reset(self._clock.now_ns())
             self.record(None)
 
@@ -379,14 +389,24 @@ class Conversation:
             self._end_recording()
 
     def _end_recording(self) -> None:
-        """What was recorded is whole, however it ended."""
+        """What was recorded is whole, however it ended. To draft its fixture takes some 0.3 s for each minute of it,
+        which a conversation that goes on does not wait for."""
         tape, self._tape = self._tape, None
+        recording = self._recording.pop_all()
         failure = tape.failure if tape is not None else None
-        try:
-            self._recording.close()
-        except FixtureError as error:
-            failure = failure or f"{error}."
-        self.tell(RecordingChanged(None))
+        if self._group is None:
+            ended = _ended(recording)
+            self._recorded(failure or ended)
+        else:
+            self._group.create_task(self._draft(recording, failure))
+
+    async def _draft(self, recording: ExitStack, failure: str | None) -> None:
+        ended = await self._aside(partial(_ended, recording))
+        self._recorded(failure or ended)
+
+    def _recorded(self, failure: str | None) -> None:
+        if self._tape is None:
+            self.tell(RecordingChanged(None))
         if failure is not None:
             self.tell(ProblemTold(Problem("recording_failed", "The recording has ended.", failure)))
 
@@ -427,6 +447,15 @@ class Conversation:
 
 
 SLOW = Problem("slow_network", "The network is slow.", "Some of what you say may be lost.", lasting=True)
+
+
+def _ended(recording: ExitStack) -> str | None:
+    """Why it is not a fixture; None where it is."""
+    try:
+        recording.close()
+    except FixtureError as error:
+        return f"{error}."
+    return None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -143,7 +143,9 @@ class Room:
         self.ends: list[End] = []
         self.refusals: list[Exception] = []
         self.arrived = asyncio.Event()
-        self.talk = Conversation(settings, sound, loop, self._watch, connect=self.connect, jitter=lambda: 1.0)
+        self.talk = Conversation(
+            settings, sound, loop, self._watch, connect=self.connect, jitter=lambda: 1.0, aside=self.aside
+        )
 
     def _watch(self, before: TalkState, event: TalkEvent, after: TalkState) -> None:
         if not isinstance(event, FREQUENT):
@@ -165,6 +167,11 @@ class Room:
                 yield client
             finally:
                 await client.close()
+
+    async def aside(self, call: Callable[[], str | None]) -> str | None:
+        """Takes a second, in which everything else goes on."""
+        await asyncio.sleep(1)
+        return call()
 
     async def peer(self) -> Peer:
         """The newest server, once it was called and has answered."""
@@ -578,6 +585,22 @@ def test_what_was_said_before_and_after_a_mute_lies_in_the_recording_where_it_is
     [(start, end)] = utterance.segments_ms
     assert 800 <= start <= 1100
     assert end - start == pytest.approx(400)
+
+
+def test_a_conversation_does_not_wait_for_its_recording_to_be_drafted(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(tmp_path / "session")
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 50)
+        room.talk.record(None)
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 75)
+        assert room.told(RecordingChanged) == [RecordingChanged(str(tmp_path / "session"))]
+        assert not (tmp_path / "session" / "fixture.toml").exists()
+        await asyncio.sleep(1)
+        assert room.told(RecordingChanged)[1:] == [RecordingChanged(None)]
+        fixture.load(tmp_path / "session")
+
+    held(script)
 
 
 def test_a_folder_that_holds_something_is_not_recorded_into(tmp_path: Path) -> None:
