@@ -103,7 +103,8 @@ def fixture_obstacles(baseline: Run, fixtures: Sequence[Identity]) -> Iterator[s
         if before is None:
             continue
         if before.digest != after.digest:
-            yield f"{after.name}: other audio (SHA-256 {before.digest[:8]} against {after.digest[:8]})"
+            digests = f"SHA-256 {before.digest[:8]} against {after.digest[:8]}"
+            yield f"{after.name}: other audio, or the same in another codec ({digests})"
         if UNSET not in (before.script, after.script) and before.script != after.script:
             yield f"{after.name}: fixture.toml asks for another session or other utterances"
 

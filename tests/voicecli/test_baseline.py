@@ -62,7 +62,8 @@ def test_runs_that_cannot_be_compared_are_refused_with_what_to_do() -> None:
     with pytest.raises(CliError) as refused:
         concluded(other, *asked(baseline="main"))
     assert (refused.value.message, refused.value.exit_code) == (
-        "these runs cannot be compared: tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb); "
+        "these runs cannot be compared: "
+        "tone: other audio, or the same in another codec (SHA-256 aaaaaaaa against bbbbbbbb); "
         "take the same fixtures and engines, or add --force where there is something to compare",
         ExitCode.USAGE,
     )

@@ -44,7 +44,7 @@ def test_the_tolerance_decides_what_counts() -> None:
     [
         (
             document(fixture(calls(6, tts=80.0), digest="b" * 64)),
-            "tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb)",
+            "tone: other audio, or the same in another codec (SHA-256 aaaaaaaa against bbbbbbbb)",
         ),
         (
             document(fixture(calls(6, tts=80.0), script="6" * 64)),

@@ -52,7 +52,7 @@ def test_a_run_that_was_paced_badly_is_told_as_such() -> None:
 def test_what_was_forced_and_what_differs_is_marked_without_what_could_steer_a_terminal() -> None:
     other = document(fixture(calls(6, tts=80.0), digest="b" * 64), voicecli="0.2\x1b[31m")
     assert told(compare(BEFORE, other, force=True))[-2:] == [
-        "  FORCED: tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb)",
+        "  FORCED: tone: other audio, or the same in another codec (SHA-256 aaaaaaaa against bbbbbbbb)",
         "  differs: voicecli version 0.1.0 → 0.2 [31m",
     ]
 

@@ -38,7 +38,7 @@ def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> 
     document = json.loads(capsys.readouterr().out)
     assert (document["answer"], document["forced"]) == (
         "no change",
-        ["tone: other audio (SHA-256 aaaaaaaa against bbbbbbbb)"],
+        ["tone: other audio, or the same in another codec (SHA-256 aaaaaaaa against bbbbbbbb)"],
     )
 
 
