@@ -44,6 +44,8 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_process: bool = False
     pipeline: str | UnsetType = UNSET
     """How the stages follow each other, where the client chose it."""
+    network: str | UnsetType = UNSET
+    """The bad link that was put before it, and its seed."""
 
 
 class PacingDocument(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
+from msgspec import UNSET
 from rich.console import Console
 
 from voicecli import fixture as fixtures
@@ -25,6 +26,9 @@ from voicecli.liveview import LiveView
 from voicecli.localserver import LocalServer, local_server
 from voicecli.markdown import markdown as as_markdown
 from voicecli.microphone import Recording, record
+from voicecli.netproxy import Network
+from voicecli.network import LinkSettings, NetworkError
+from voicecli.network import parsed as parsed_link
 from voicecli.oggopus import OggOpusError
 from voicecli.outfile import OutFile, outfile
 from voicecli.samples import Called, samples
@@ -55,6 +59,18 @@ class _Planned(NamedTuple):
     recording: Recording
 
 
+class _Network(NamedTuple):
+    """A bad link, as it was asked for."""
+
+    text: str
+    settings: LinkSettings
+    seed: int
+
+    def of_call(self, fixture: str, number: int) -> Network:
+        """Each call has a link of its own, the same in every run."""
+        return Network(self.settings, f"{self.seed} {fixture} {number}")
+
+
 class _Plan(NamedTuple):
     """What was asked for."""
 
@@ -64,6 +80,7 @@ class _Plan(NamedTuple):
     save_audio: Path | None
     budgets: list[Asked]
     """Of all calls together."""
+    network: _Network | None
 
 
 def replay(
@@ -112,6 +129,13 @@ def replay(
             metavar="BUDGET", help="Fail when the run takes more, e.g. 'voice_to_voice p95 < 900ms'. May be repeated."
         ),
     ] = None,
+    net: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINK", help="Call over a bad link: 'rtt=80ms jitter=20ms bandwidth=64kbps stall=300ms/5s'."
+        ),
+    ] = None,
+    net_seed: Annotated[int, typer.Option(metavar="N", help="Of the link's jitter and stalls.")] = 1,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
     ] = 30.0,
@@ -139,7 +163,12 @@ def replay(
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
     plan = _Plan(
-        [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
+        [_planned(path, codec) for path in paths],
+        repeat,
+        settings,
+        _folder(save_audio),
+        _budgets(budget or []),
+        _network(net, net_seed),
     )
     # Standard output is for a document alone, where one is asked for there.
     console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
@@ -151,6 +180,15 @@ def replay(
         file.write(_WRITERS[file.flag](document))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+
+
+def _network(text: str | None, seed: int) -> _Network | None:
+    if text is None:
+        return None
+    try:
+        return _Network(" ".join(text.split()), parsed_link(text), seed)
+    except NetworkError as error:
+        raise CliError(f"--net: {error}", ExitCode.USAGE) from error
 
 
 def _budgets(texts: Sequence[str]) -> list[Asked]:
@@ -212,7 +250,12 @@ async def _replay_all(
             takes += await _replay_one(planned, plan, local, console)
         if len(plan.fixtures) > 1:
             console.print(report.summary(takes))
-    server = run.Server(url=url) if url else run.Server(in_process=True, pipeline=local.pipeline)
+    network = f"{plan.network.text} seed={plan.network.seed}" if plan.network else UNSET
+    server = (
+        run.Server(url=url, network=network)
+        if url
+        else run.Server(in_process=True, pipeline=local.pipeline, network=network)
+    )
     return takes, server
 
 
@@ -254,7 +297,10 @@ async def _take(planned: _Planned, number: int, plan: _Plan, local: LocalServer)
     watch = view.watch if view else lambda view, now_ns: None
     try:
         async with view.shown() if view else nullcontext():
-            return await take(local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms)
+            network = plan.network.of_call(fixture.name, number) if plan.network else None
+            return await take(
+                local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms, network
+            )
     except* CallError as failed:
         raise _as_cli_error(first_of(failed)) from None
     raise AssertionError("a take or an error")

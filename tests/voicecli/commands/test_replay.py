@@ -100,12 +100,14 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--stt", "nobody"], "nobody"),
         (["{tone}", "--pipeline", "sideways"], "--pipeline"),
         (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),
+        (["{tone}", "--url", "http://example.org/", "--net", "rtt=1ms"], "is not a WebSocket URL"),
         (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
         (["{tone}", "--json", "-", "--trace", "-"], "--json and --trace both want standard output"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
+        (["{tone}", "--net", "rtt=fast"], '--net: rtt "fast" is no time; write it as 80ms or 0.3s'),
         (["{tone}", "--budget", "ttft p95"], '--budget: "ttft p95": no budget; write it as'),
         ([], "FIXTURE"),
     ],
@@ -173,6 +175,17 @@ def test_one_run_is_written_in_every_format(tone: Path, tmp_path: Path, capfd: p
         "wer < 5% (--budget)",
     ]
     assert any(event["name"] == "turn 1" for event in json.loads(files["trace"].read_bytes())["traceEvents"])
+
+
+def test_a_bad_network_delays_the_answer_and_is_told(tone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    link = ["--net", "rtt=300ms  jitter=5ms", "--net-seed", "7"]
+    assert main(["replay", str(tone), *ENGINES, *link, "--json", str(file)]) == ExitCode.GOOD
+    document = msgspec.json.decode(file.read_bytes(), type=Run)
+    assert document.server.network == "rtt=300ms jitter=5ms seed=7"
+    (call,) = document.fixtures[0].runs
+    (network,) = [part.ms for part in call.turns[0].parts if part.part == "network"]
+    assert network >= 140  # the offset of the clocks is known to the jitter
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
