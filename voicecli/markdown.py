@@ -36,7 +36,9 @@ def markdown(run: Run) -> str:
     for fixture in run.fixtures:
         lines += _failures(fixture)
     engines = " · ".join(f"{role} {escaped(engine.name)}" for role, engine in run.engines.items())
-    lines += ["", f"<sub>{engines} · voicecli {escaped(run.voicecli)} · {escaped(run.created)}</sub>"]
+    known = (run.server.network, f"voicecli {run.voicecli}", run.created)
+    details = [engines, *(escaped(each) for each in known if isinstance(each, str))]
+    lines += ["", f"<sub>{' · '.join(details)}</sub>"]
     return "\n".join(lines) + "\n"
 
 
