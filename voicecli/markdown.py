@@ -36,8 +36,9 @@ def markdown(run: Run) -> str:
     for fixture in run.fixtures:
         lines += _failures(fixture)
     engines = " · ".join(f"{role} {escaped(engine.name)}" for role, engine in run.engines.items())
-    when = "in virtual time" if run.created is UNSET else escaped(run.created)
-    lines += ["", f"<sub>{engines} · voicecli {escaped(run.voicecli)} · {when}</sub>"]
+    known = (run.server.network, f"voicecli {run.voicecli}", run.created)
+    details = [engines, *(escaped(each) for each in known if isinstance(each, str))]
+    lines += ["", f"<sub>{' · '.join(details)}</sub>"]
     return "\n".join(lines) + "\n"
 
 

@@ -53,6 +53,8 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the stages follow each other, where the client chose it."""
     silence_ms: int | UnsetType = UNSET
     """Its setting, where the client knows it; a fixture's `session.turn_detection` wins over it."""
+    network: str | UnsetType = UNSET
+    """The bad link that was put before it, and its seed."""
 
 
 class PacingDocument(Struct, frozen=True, kw_only=True):

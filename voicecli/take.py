@@ -1,11 +1,13 @@
 """One take of a fixture: a call to a server, and what can be concluded from it."""
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from voicecli import expectation
 from voicecli.call import CallRecord, CallSettings, Watcher, place_call
 from voicecli.fixture import Fixture
 from voicecli.microphone import Recording
+from voicecli.netproxy import Network, network_proxy
 from voicecli.run import CallRun, ExaminedTurn, call_document, examined
 from voicecli.transport import websocket
 from voicewire.clock import Clock
@@ -33,9 +35,16 @@ async def take(
     settings: CallSettings,
     watch: Watcher,
     silence_ms: int | None = None,
+    network: Network | None = None,
 ) -> Take:
-    """Call the server at `url` and examine the call; `silence_ms` is its own setting, where known. Raises CallError."""
-    async with websocket(url) as transport:
+    """Call the server at `url`, over a bad network where one is given, and examine the call.
+
+    `silence_ms` is the server's own setting, where known. Raises CallError, or a group of them.
+    """
+    async with (
+        network_proxy(url, network, clock) if network else nullcontext() as via,
+        websocket(url, via) as transport,
+    ):
         record = await place_call(fixture, recording, transport, clock, settings, watch)
     return concluded(fixture, record, silence_ms)
 

@@ -39,7 +39,7 @@ def trace(run: Run) -> bytes:
     document = {
         "traceEvents": events,
         "displayTimeUnit": "ms",
-        "otherData": {"voicecli": run.voicecli} | ({} if run.created is UNSET else {"created": run.created}),
+        "otherData": {"voicecli": run.voicecli} | ({"created": run.created} if isinstance(run.created, str) else {}),
     }
     return msgspec.json.encode(document) + b"\n"
 

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,6 +25,13 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+
+_PORTS = {"ws": 80, "wss": 443}
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
 
 
 class CallError(Exception):
@@ -92,9 +99,12 @@ class WebSocketTransport:
 
 
 @asynccontextmanager
-async def websocket(url: str) -> AsyncIterator[WebSocketTransport]:
-    """Connect to a voicewire server. Raises BadUrl, NoConnection or NoVoicewire."""
-    connection = await _connect(url)
+async def websocket(url: str, via: Address | None = None) -> AsyncIterator[WebSocketTransport]:
+    """Connect to a voicewire server, where given via a proxy that carries the bytes to it.
+
+    Raises BadUrl, NoConnection or NoVoicewire.
+    """
+    connection = await _connect(url, via)
     try:
         if connection.subprotocol != SUBPROTOCOL:
             raise NoVoicewire(f"the server at {url} does not speak {SUBPROTOCOL}; is this the right URL?")
@@ -103,23 +113,38 @@ async def websocket(url: str) -> AsyncIterator[WebSocketTransport]:
         await connection.close()
 
 
-async def _connect(url: str) -> ClientConnection:
+def address_of(url: str) -> Address:
+    """Where the server of a WebSocket URL listens. Raises BadUrl."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadUrl(f"{url!r} is not a URL: {error}") from None
-    if parts.scheme not in ("ws", "wss") or not host:
+    if parts.scheme not in _PORTS or not host:
         raise BadUrl(f"{url!r} is not a WebSocket URL; it looks like ws://127.0.0.1:8080/voice")
+    return Address(host, _PORTS[parts.scheme] if port is None else port)
+
+
+def nobody_listens(url: str, error: OSError) -> NoConnection:
+    reason = error.strerror or str(error)
+    return NoConnection(
+        f"nothing listens at {url} ({reason}); start a server with `voicecli serve`, or leave --url out"
+    )
+
+
+async def _connect(url: str, via: Address | None) -> ClientConnection:
+    host = address_of(url).host
+    elsewhere = {} if via is None else via._asdict()
     try:
         return await connect(
             url,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
-            proxy=None if _is_loopback(host) else True,
+            proxy=None if via or _is_loopback(host) else True,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
+            **elsewhere,
         )
     except InvalidURI as error:
         raise BadUrl(f"{url!r} is not a WebSocket URL: {error}") from None
@@ -132,10 +157,7 @@ async def _connect(url: str) -> ClientConnection:
     except ssl.SSLError as error:
         raise NoConnection(f"no secure connection to {url}: {error.reason or error}") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise NoConnection(
-            f"nothing listens at {url} ({reason}); start a server with `voicecli serve`, or leave --url out"
-        ) from None
+        raise nobody_listens(url, error) from None
 
 
 def _refused(url: str, status: int) -> CallError:

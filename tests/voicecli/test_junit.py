@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.voicecli.outcomes import MET, MISSED, NOT_MEASURED, call, fixture_runs, run
+from tests.voicecli.documents import MET, MISSED, NOT_MEASURED, call, fixture_runs, run
 from voicecli.junit import junit
 from voicecli.run import Run
 

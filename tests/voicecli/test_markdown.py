@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from tests.voicecli.outcomes import MET, MISSED, NOT_MEASURED, TURN, call, fixture_runs, run
+from tests.voicecli.documents import MET, MISSED, NOT_MEASURED, TURN, call, fixture_runs, run
 from voicecli.markdown import escaped, markdown
-from voicecli.run import Latencies
+from voicecli.run import Latencies, Server
 
 
 def test_a_run_is_a_table_of_fixtures_then_budgets_then_failures() -> None:
@@ -45,6 +45,12 @@ def test_a_budget_alone_makes_a_run_fail() -> None:
     tone = fixture_runs("tone", call())
     assert markdown(run(tone, budgets=(MISSED,))).startswith("### voicecli: ❌ failed\n")
     assert markdown(run(tone, budgets=(MET, NOT_MEASURED))).startswith("### voicecli: ✅ good\n")
+
+
+def test_the_link_that_was_put_before_the_server_is_told() -> None:
+    document = run(fixture_runs("tone", call()))
+    slow = msgspec.structs.replace(document, server=Server(in_process=True, network="rtt=80ms seed=1"))
+    assert markdown(slow).splitlines()[-1].startswith("<sub>vad v · stt s · rtt=80ms seed=1 · voicecli 1.0 · ")
 
 
 def test_of_many_failures_most_are_counted() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from tests.voicecli.outcomes import TURN, call, fixture_runs, mark, run
+from tests.voicecli.documents import TURN, call, fixture_runs, mark, run
 from voicecli.run import Run
 from voicecli.trace import trace
 from voicewire.marks import Mark

@@ -27,6 +27,9 @@ from voicecli.liveview import LiveView
 from voicecli.localserver import LocalServer, local_server
 from voicecli.markdown import markdown as as_markdown
 from voicecli.microphone import Recording, record
+from voicecli.netproxy import Network
+from voicecli.network import LinkSettings, NetworkError
+from voicecli.network import parsed as parsed_link
 from voicecli.oggopus import OggOpusError
 from voicecli.outfile import OutFile, outfile
 from voicecli.samples import Called, samples
@@ -57,6 +60,18 @@ class _Planned(NamedTuple):
     recording: Recording
 
 
+class _Network(NamedTuple):
+    """A bad link, as it was asked for."""
+
+    text: str
+    settings: LinkSettings
+    seed: int
+
+    def of_call(self, fixture: str, number: int) -> Network:
+        """Each call has a link of its own, the same in every run."""
+        return Network(self.settings, f"{self.seed} {fixture} {number}")
+
+
 class _Plan(NamedTuple):
     """What was asked for."""
 
@@ -66,6 +81,7 @@ class _Plan(NamedTuple):
     save_audio: Path | None
     budgets: list[Asked]
     """Of all calls together."""
+    network: _Network | None
 
 
 def replay(
@@ -122,6 +138,13 @@ def replay(
             metavar="BUDGET", help="Fail when the run takes more, e.g. 'voice_to_voice p95 < 900ms'. May be repeated."
         ),
     ] = None,
+    net: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINK", help="Call over a bad link: 'rtt=80ms jitter=20ms bandwidth=64kbps stall=300ms/5s'."
+        ),
+    ] = None,
+    net_seed: Annotated[int, typer.Option(metavar="N", help="Of the link's jitter and stalls.")] = 1,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
     ] = 30.0,
@@ -157,7 +180,7 @@ def replay(
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
     if virtual:
-        _refuse_with_virtual({"--url": url is not None, "--repeat": repeat > 1})
+        _refuse_with_virtual({"--url": url is not None, "--repeat": repeat > 1, "--net": net is not None})
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
@@ -166,7 +189,12 @@ def replay(
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
     plan = _Plan(
-        [_planned(path, codec) for path in paths], repeat, settings, _folder(save_audio), _budgets(budget or [])
+        [_planned(path, codec) for path in paths],
+        repeat,
+        settings,
+        _folder(save_audio),
+        _budgets(budget or []),
+        _network(net, net_seed),
     )
     afterwards.check(planned.fixture for planned in plan.fixtures)
     # Standard output is for a document alone, where one is asked for there.
@@ -183,6 +211,15 @@ def replay(
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     failed = afterwards.conclude(document, console) or failed
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+
+
+def _network(text: str | None, seed: int) -> _Network | None:
+    if text is None:
+        return None
+    try:
+        return _Network(" ".join(text.split()), parsed_link(text), seed)
+    except NetworkError as error:
+        raise CliError(f"--net: {error}", ExitCode.USAGE) from error
 
 
 def _budgets(texts: Sequence[str]) -> list[Asked]:
@@ -210,6 +247,7 @@ def _refuse_with_virtual(given: dict[str, bool]) -> None:
     reasons = {
         "--url": "a server elsewhere has a clock of its own",
         "--repeat": "each call would give the same figures",
+        "--net": "no bytes cross a network",
     }
     for option in filter(given.get, given):
         raise CliError(f"{option} does not go with --virtual: {reasons[option]}; leave one out", ExitCode.USAGE)
@@ -254,8 +292,11 @@ async def _replay_all(
         if len(plan.fixtures) > 1:
             console.print(report.summary(takes))
     silence_ms = UNSET if local.silence_ms is None else local.silence_ms
-    own = run.Server(in_process=True, pipeline=local.pipeline, silence_ms=silence_ms)
-    return takes, run.Server(url=url) if url else own
+    network = f"{plan.network.text} seed={plan.network.seed}" if plan.network else UNSET
+    if url:
+        return takes, run.Server(url=url, network=network)
+    own = run.Server(in_process=True, pipeline=local.pipeline, silence_ms=silence_ms, network=network)
+    return takes, own
 
 
 def _replay_virtually(flags: dict[str, str | None], plan: _Plan, console: Console) -> tuple[list[Take], run.Server]:
@@ -313,7 +354,10 @@ async def _take(planned: _Planned, number: int, plan: _Plan, local: LocalServer)
     watch = view.watch if view else lambda view, now_ns: None
     try:
         async with view.shown() if view else nullcontext():
-            return await take(local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms)
+            network = plan.network.of_call(fixture.name, number) if plan.network else None
+            return await take(
+                local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms, network
+            )
     except* CallError as failed:
         raise _as_cli_error(first_of(failed)) from None
     raise AssertionError("a take or an error")

@@ -101,6 +101,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--stt", "nobody"], "nobody"),
         (["{tone}", "--pipeline", "sideways"], "--pipeline"),
         (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),
+        (["{tone}", "--url", "http://example.org/", "--net", "rtt=1ms"], "is not a WebSocket URL"),
         (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
@@ -110,6 +111,8 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--virtual", "--repeat", "2"], "--repeat does not go with --virtual"),
         (["{tone}", "--virtual", "--url", "ws://127.0.0.1:1/"], "--url does not go with --virtual"),
         (["{tone}", "--virtual", "--tts", "espeak"], "choose --tts scripted"),
+        (["{tone}", "--virtual", "--net", "rtt=80ms"], "--net does not go with --virtual"),
+        (["{tone}", "--net", "rtt=fast"], '--net: rtt "fast" is no time; write it as 80ms or 0.3s'),
         (["{tone}", "--budget", "ttft p95"], '--budget: "ttft p95": no budget; write it as'),
         ([], "FIXTURE"),
     ],
@@ -177,6 +180,17 @@ def test_one_run_is_written_in_every_format(tone: Path, tmp_path: Path, capfd: p
         "wer < 5% (--budget)",
     ]
     assert any(event["name"] == "turn 1" for event in json.loads(files["trace"].read_bytes())["traceEvents"])
+
+
+def test_a_bad_network_delays_the_answer_and_is_told(tone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    link = ["--net", "rtt=300ms  jitter=5ms", "--net-seed", "7"]
+    assert main(["replay", str(tone), *ENGINES, *link, "--json", str(file)]) == ExitCode.GOOD
+    document = msgspec.json.decode(file.read_bytes(), type=Run)
+    assert document.server.network == "rtt=300ms jitter=5ms seed=7"
+    (call,) = document.fixtures[0].runs
+    (network,) = [part.ms for part in call.turns[0].parts if part.part == "network"]
+    assert network >= 140  # the offset of the clocks is known to the jitter
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
