@@ -122,6 +122,9 @@ def _obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
             yield f"{role}: {one} against {other}"
     if baseline.server.virtual != candidate.server.virtual:
         yield f"pacing: {_pacing(baseline.server)} against {_pacing(candidate.server)}"
+    networks = [run.server.network or "none" for run in (baseline, candidate)]
+    if networks[0] != networks[1]:
+        yield f"network: {networks[0]} against {networks[1]}"
 
 
 def _names(fixtures: Sequence[FixtureRuns] | Sequence[Identity]) -> str:
@@ -153,7 +156,8 @@ def _notes(baseline: Run, candidate: Run) -> Iterator[str]:
 
 def _fields(struct: Struct) -> dict[str, object]:
     fields: dict[str, object] = msgspec.to_builtins(struct)
-    fields.pop("virtual", None)
+    for refused in ("virtual", "network"):
+        fields.pop(refused, None)
     return fields
 
 

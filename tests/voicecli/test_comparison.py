@@ -60,6 +60,7 @@ def test_the_tolerance_decides_what_counts() -> None:
         ),
         (with_engine("tts", EngineInfo("espeak")), f"tts: {BEFORE.engines['tts'].name} against espeak"),
         (changed(server=Server(in_process=True, virtual=True)), "pacing: real time against virtual time"),
+        (changed(server=Server(in_process=True, network="rtt=80ms seed=1")), "network: none against rtt=80ms seed=1"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_by_name_or_forced_and_marked(other: Run, told: str) -> None:

@@ -70,7 +70,8 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     (fixture,) = document.fixtures
     (turn,) = fixture.runs[0].turns
     assert (fixture.name, turn.transcript_final, turn.reply_text) == ("tone", "hello there", "Yes.")
-    assert round(sum(part.ms for part in turn.parts), 2) == round(turn.latencies.known()["voice_to_voice_ms"], 2)
+    parts_ms = sum(part.ms for part in turn.parts)
+    assert parts_ms == pytest.approx(turn.latencies.known()["voice_to_voice_ms"], abs=0.01)
     assert "voice-to-voice" in err
     samples, rate = soundfile.read(kept / "tone.wav")
     assert rate == 48_000
