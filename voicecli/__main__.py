@@ -1,5 +1,6 @@
 """The command line. `voicecli --help` must answer at once, so nothing here imports what a command needs."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -97,6 +98,9 @@ def _report(error: Exception, arguments: Sequence[str]) -> ExitCode:
         case typer.TyperException():
             command = next((f" {name}" for name in COMMANDS if name in arguments), "")
             print(f"voicecli: {cause.format_message()} (see voicecli{command} --help)", file=sys.stderr)
+            return ExitCode.USAGE
+        case OSError(errno=errno.ENOSPC, filename=None):
+            print("voicecli: the output cannot be written: the disk is full", file=sys.stderr)
             return ExitCode.USAGE
         case ModuleNotFoundError(name=str(module)) if module.partition(".")[0] not in OWN_PACKAGES:
             print(f"voicecli: the library {module} is missing; install voicecli again", file=sys.stderr)

@@ -310,6 +310,8 @@ class VoiceClient(Generic[PlayoutT]):
 
 def _ended(error: Error) -> CallError:
     sentence = f"the server ended the session: {error.message} ({error.code.value})"
+    if error.code is ErrorCode.UNAUTHORIZED:
+        sentence += "; give its token with --token or in VOICECLI_TOKEN"
     if error.code in _REFUSALS:
         return Refused(sentence)
     return NoConnection(sentence) if error.code in _FAILURES else NoVoicewire(sentence)

@@ -29,6 +29,7 @@ from voicecli.talkstate import (
     EchoGuardChosen,
     LevelMeasured,
     MuteChanged,
+    Phase,
     ProblemSettled,
     ProblemTold,
     RecordingChanged,
@@ -43,7 +44,7 @@ from voicecli.talkstate import (
     talked,
 )
 from voicecli.tape import Tape, record_into
-from voicecli.transport import CallError, NoConnection, Refused, Transport, websocket
+from voicecli.transport import CallError, NoConnection, Refused, Transport, public_url, websocket
 from voicecli.uplink import Packet
 from voicecli.viewstate import Event, MarkNoted
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock
@@ -202,6 +203,9 @@ class Conversation:
         self._link.send(Interrupt(turn_id=turn_id, played_ms=playhead.played_ms if is_heard and playhead else 0.0))
 
     def say(self, text: str) -> None:
+        if self.state.phase is Phase.CLOSED:
+            self.tell(ProblemTold(Problem("not_sent", "That was not sent.", "The session is over; start again.")))
+            return
         if self._link is None:
             self._texts.append(text)
         else:
@@ -319,7 +323,7 @@ class Conversation:
         """Connect, and connect again; ends when that makes no sense any more."""
         was_connected = False
         while True:
-            self.tell(SessionConnecting(self._settings.url))
+            self.tell(SessionConnecting(public_url(self._settings.url)))
             error = await self._hold()
             was_connected = was_connected or self._resume_token is not None
             self._disconnected()

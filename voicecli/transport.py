@@ -54,6 +54,12 @@ class NoVoicewire(CallError):
     pass
 
 
+def public_url(url: str) -> str:
+    """A URL as it may be shown: without a password, or a token among its parameters."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
 class TransportClosed(Exception):
     """The other end closed, or the connection broke. `code` is the WebSocket close code, 1006 where there was none."""
 

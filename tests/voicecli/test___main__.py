@@ -1,5 +1,6 @@
 """The command line: how commands are found, and how each way of ending is told."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -144,3 +145,10 @@ def test_output_that_nobody_reads_ends_the_command_quietly(arguments: list[str])
     finally:
         os.close(written)
     assert (ended.returncode, ended.stderr) == (ExitCode.BROKEN_PIPE, "")
+
+
+def test_a_full_disk_behind_standard_output_is_no_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_with(monkeypatch, raising(OSError(errno.ENOSPC, "No space left on device"))) == ExitCode.USAGE
+    assert capsys.readouterr().err == "voicecli: the output cannot be written: the disk is full\n"

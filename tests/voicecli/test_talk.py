@@ -521,6 +521,18 @@ def test_a_session_that_is_over_is_left_on_the_screen_until_the_user_quits() -> 
     held(script)
 
 
+def test_what_is_typed_after_the_end_is_told_to_be_lost() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        await peer.say(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard", fatal=True))
+        await asyncio.sleep(1)
+        room.talk.say("hello?")
+        assert [event.problem.code for event in room.told(ProblemTold)][-1] == "not_sent"
+        assert room.talk.state.typed == ()
+
+    held(script)
+
+
 def test_a_slow_network_is_told_until_it_recovers() -> None:
     async def script(room: Room) -> None:
         peer = await room.peer()

@@ -8,7 +8,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from voicecli.transport import BadUrl, CallError, NoConnection, NoVoicewire, TransportClosed, websocket
+from voicecli.transport import BadUrl, CallError, NoConnection, NoVoicewire, TransportClosed, public_url, websocket
 from voicewire import SUBPROTOCOL
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -135,3 +135,14 @@ def test_what_does_not_even_speak_http_is_no_voicewire() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "127.0.0.1:8080", "ws://", "ws://[::1", "ws://host:99999/", ""])
 def test_what_is_no_websocket_url_is_refused(url: str) -> None:
     assert isinstance(asyncio.run(failure(url)), BadUrl)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://127.0.0.1:8080/voice", "ws://127.0.0.1:8080/voice"),
+        ("wss://me:secret@host:1/voice?token=secret#secret", "wss://host:1/voice"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert public_url(url) == shown
