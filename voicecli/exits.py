@@ -31,3 +31,12 @@ class CliError(Exception):
         super().__init__(message)
         self.message = message
         self.exit_code = exit_code
+
+
+def cause_of(error: BaseException, *foreseen: type[BaseException]) -> BaseException:
+    """What ended a group of tasks: the first of the foreseen errors in it, else its only one, else the group itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [cause_of(each, *foreseen) for each in error.exceptions]
+    known = [cause for cause in causes if isinstance(cause, foreseen)]
+    return next(iter(known), causes[0] if len(causes) == 1 else error)

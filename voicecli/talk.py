@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from voicecli.backoff import Backoff
 from voicecli.client import VoiceClient
+from voicecli.exits import cause_of
 from voicecli.fixture import FixtureError
 from voicecli.player import Playhead
 from voicecli.problems import Problem
@@ -162,7 +163,7 @@ class Conversation:
                 for task in tasks:
                     task.cancel()
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise cause_of(group, CallError, SoundError) from None
         finally:
             self._group = None
             self._sound.speaker.queue.reset(self._clock.now_ns())
@@ -343,7 +344,7 @@ class Conversation:
             async with self._connect(self._settings.url) as transport:
                 await self._talk(transport)
         except (CallError, BaseExceptionGroup) as ended:
-            error = _cause(ended)
+            error = cause_of(ended, CallError, SoundError)
             if isinstance(error, CallError):
                 return error
             raise
@@ -460,15 +461,6 @@ def _ended(recording: ExitStack) -> str | None:
     except FixtureError as error:
         return f"{error}."
     return None
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What ended the tasks: the only error among them, or the first of those that are foreseen."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    causes = [_cause(each) for each in error.exceptions]
-    foreseen = [cause for cause in causes if isinstance(cause, CallError | SoundError)]
-    return next(iter(foreseen), causes[0] if len(causes) == 1 else error)
 
 
 def _sentence(error: CallError) -> str:

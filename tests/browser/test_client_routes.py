@@ -86,6 +86,9 @@ def test_what_is_played_is_what_the_server_sent(open_page: OpenPage, voice_url: 
     correlation = np.fft.irfft(spectrum).max() / np.linalg.norm(played) / np.linalg.norm(sent)
     assert correlation > 0.99
     assert abs(10 * np.log10(np.sum(played**2) / np.sum(sent**2))) < 0.5
+    assert page.stats()["outputLatencyMs"] == pytest.approx(
+        page.run("(tapContext.baseLatency + tapContext.outputLatency) * 1000"), abs=5
+    )
     last_report = page.events("playback")[-1]
     assert last_report == {"turnId": 1, "playedMs": len(sent) / 48, "bufferedMs": 0, "playing": False}
 

@@ -1,6 +1,6 @@
 """Exit codes: what scripts branch on does not change."""
 
-from voicecli.exits import CliError, ExitCode
+from voicecli.exits import CliError, ExitCode, cause_of
 
 
 def test_the_exit_codes_are_stable() -> None:
@@ -20,3 +20,12 @@ def test_the_exit_codes_are_stable() -> None:
 def test_an_error_keeps_its_sentence_and_its_code() -> None:
     error = CliError("port 80 is taken", ExitCode.SERVER_FAILED)
     assert (str(error), error.message, error.exit_code) == ("port 80 is taken",) * 2 + (ExitCode.SERVER_FAILED,)
+
+
+def test_the_foreseen_error_of_a_group_goes_before_others_and_the_only_one_before_the_group() -> None:
+    foreseen, other = CliError("full", ExitCode.USAGE), ValueError("odd")
+    group = BaseExceptionGroup("", [other, BaseExceptionGroup("", [foreseen])])
+    assert cause_of(group, CliError) is foreseen
+    assert cause_of(group, OSError) is group
+    assert cause_of(BaseExceptionGroup("", [other]), CliError) is other
+    assert cause_of(other, CliError) is other

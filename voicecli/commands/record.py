@@ -15,7 +15,7 @@ from voiceaudio.level import rms_dbfs
 from voiceaudio.opus import OpusEncoder
 from voicecli import draft, fixture, lint
 from voicecli.eventloop import run_precisely
-from voicecli.exits import CliError, ExitCode
+from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.fixture import Fixture, FixtureError
 from voicecli.sound.card import Card
 from voicecli.sound.devices import Direction, choose, devices, libraries_hushed
@@ -73,10 +73,10 @@ def record(
                 run_precisely(_record(folder, _Source(input_file, input_device), seconds, SystemClock()))
         _tell(fixture.load(folder), as_json)
     except* (FixtureError, NoSuchDevice) as failed:
-        raise CliError(str(_first(failed)), ExitCode.USAGE) from None
+        raise CliError(str(cause_of(failed, FixtureError, SoundError)), ExitCode.USAGE) from None
     except* SoundError as failed:
         code = ExitCode.USAGE if input_file is not None else ExitCode.SERVER_FAILED
-        raise CliError(str(_first(failed)), code) from None
+        raise CliError(str(cause_of(failed, FixtureError, SoundError)), code) from None
 
 
 async def _record(folder: Path, source: _Source, seconds: float | None, clock: Clock) -> None:
@@ -183,10 +183,3 @@ def _tell(recorded: Fixture, as_json: bool) -> None:
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"write what is said into {folder / fixture.TOML_NAME}, then: voicecli replay {folder}", file=sys.stderr)
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first

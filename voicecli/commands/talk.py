@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from voicecli.eventloop import run_precisely
-from voicecli.exits import CliError, ExitCode
+from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.fixture import FixtureError
 from voicecli.localserver import local_server
 from voicecli.plain import json_lines, plain_lines
@@ -159,7 +159,7 @@ async def _ended(plan: _Plan) -> ExitCode:
     try:
         return await _talk(plan, SystemClock())
     except BaseExceptionGroup as group:
-        raise _cause(group) from None
+        raise cause_of(group, CallError, SoundError, CliError) from None
 
 
 async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
@@ -244,12 +244,3 @@ class _Show:
             # A terminal that was closed cannot be written; that it was, a signal tells.
             if error.errno != errno.EIO:
                 raise
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The only error of a group, or the first that is foreseen."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    causes = [_cause(each) for each in error.exceptions]
-    foreseen = [cause for cause in causes if isinstance(cause, CallError | SoundError | CliError)]
-    return next(iter(foreseen), causes[0] if len(causes) == 1 else error)

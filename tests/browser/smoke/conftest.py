@@ -5,18 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.conftest import running
-from tests.soundcard import SoundCard, SoundCardError
+from tests.soundcard import SoundCard, missing_packages
 
 
 @pytest.fixture(scope="session")
 def card() -> Iterator[SoundCard]:
-    card = SoundCard()
-    try:
-        card.start()
-    except SoundCardError as error:
-        pytest.skip(str(error))
-    yield card
-    card.stop()
+    if missing := missing_packages():
+        pytest.skip(f"needs a sound server: install {' and '.join(missing)}")
+    with SoundCard() as card:
+        yield card
 
 
 @pytest.fixture(scope="session")
