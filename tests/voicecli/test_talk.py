@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.voicecli.peer import LOUD, Peer, memory_pair, virtually
-from voicecli import fixture
+from voicecli import fixture, journal
 from voicecli.controls import Controls
 from voicecli.memorywire import End
 from voicecli.sound.devices import Direction
@@ -21,6 +21,7 @@ from voicecli.sound.roles import FRAME_SAMPLES, RATE, Captured
 from voicecli.talk import PCM, Conversation, Sound, TalkSettings
 from voicecli.talkstate import (
     FREQUENT,
+    EchoGuardChosen,
     Phase,
     ProblemSettled,
     ProblemTold,
@@ -63,10 +64,10 @@ LOUD_48K = LOUD * 3
 
 class Guard:
     kind = EchoMode.NONE
-    note = "headphones"
     is_muting = False
 
-    def __init__(self) -> None:
+    def __init__(self, note: str) -> None:
+        self.note = note
         self.interruptions = 0
         self.played = 0
 
@@ -122,10 +123,12 @@ class Speaker:
 class Room:
     """A conversation, what it told, and the servers that it finds, one for each connection."""
 
-    def __init__(self, loop: VirtualLoop, settings: TalkSettings, *, waits: bool = False) -> None:
+    def __init__(
+        self, loop: VirtualLoop, settings: TalkSettings, *, waits: bool = False, note: str = "headphones"
+    ) -> None:
         self.loop = loop
         self.microphone = Microphone(loop)
-        self.guard = Guard()
+        self.guard = Guard(note)
         self.speaker = Speaker(loop)
         self.chosen: list[tuple[Direction, str]] = []
         self.is_over = False
@@ -195,12 +198,12 @@ class Room:
 Script = Callable[[Room], Awaitable[None]]
 
 
-def held(script: Script, *, waits: bool = False, **settings: Any) -> Room:
+def held(script: Script, *, waits: bool = False, note: str = "headphones", **settings: Any) -> Room:
     """A conversation in which the script happens; it ends when that is done."""
     rooms: list[Room] = []
 
     async def main(loop: VirtualLoop) -> None:
-        room = Room(loop, TalkSettings(URL, **settings), waits=waits)
+        room = Room(loop, TalkSettings(URL, **settings), waits=waits, note=note)
         rooms.append(room)
         playing = asyncio.Event()
 
@@ -489,6 +492,39 @@ def test_attempts_to_connect_again_wait_longer_each_time() -> None:
     held(script)
 
 
+def test_a_connection_that_was_made_lets_the_waits_begin_anew() -> None:
+    async def script(room: Room) -> None:
+        for _ in range(3):
+            await room.peer()
+            room.ends[-1].lose()
+        await room.peer()
+        assert [event.delay_ms for event in room.told(SessionReconnecting)] == [250.0] * 3
+
+    held(script)
+
+
+def test_the_server_is_told_who_talks_and_how() -> None:
+    async def script(room: Room) -> None:
+        start = (await room.peer()).start
+        assert start is not None
+        assert (start.token, start.locale, start.voice) == ("s3cret", "en-GB", "en-gb+f2")
+
+    held(script, token="s3cret", locale="en-GB", voice="en-gb+f2")
+
+
+def test_what_guards_against_the_echo_is_told_where_there_is_something_to_tell() -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+
+    assert held(script).told(EchoGuardChosen) == [EchoGuardChosen("headphones")]
+
+    async def silent(room: Room) -> None:
+        await room.peer()
+        assert room.told(EchoGuardChosen) == []
+
+    held(silent, note="")
+
+
 def test_a_server_that_is_not_there_at_first_is_not_tried_again() -> None:
     async def script(room: Room) -> None:
         room.refusals = [NoConnection("nobody listens")]
@@ -597,6 +633,36 @@ def test_what_was_said_before_and_after_a_mute_lies_in_the_recording_where_it_is
     [(start, end)] = utterance.segments_ms
     assert 800 <= start <= 1100
     assert end - start == pytest.approx(400)
+
+
+def test_a_recording_has_what_the_user_did_besides_speaking(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(tmp_path / "session")
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 20)
+        room.talk.mute(True)
+        room.talk.say("typed")
+        await peer.until(lambda: bool(peer.all(TextInput)))
+
+    held(script)
+    entries = journal.read(tmp_path / "session").entries
+    assert [entry.muted for entry in entries if isinstance(entry, journal.Muted)] == [True]
+    sent = [entry.message for entry in entries if isinstance(entry, journal.MessageSent)]
+    assert sent == [TextInput(text="typed")]
+
+
+def test_a_recording_that_cannot_go_on_ends_and_says_why(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(tmp_path / "session")
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 20)
+        assert room.talk._tape is not None
+        room.talk._tape.failure = "the disk is full"
+        await asyncio.sleep(1.2)
+        assert room.talk.state.recording is None
+        assert [event.problem.advice for event in room.told(ProblemTold)] == ["the disk is full"]
+
+    held(script)
 
 
 def test_a_conversation_does_not_wait_for_its_recording_to_be_drafted(tmp_path: Path) -> None:
