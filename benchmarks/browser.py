@@ -39,7 +39,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from voiceaudio.opus import OpusDecoder
-from voicecli import fixture, wavfile
+from voicecli.fixtures import fixture, wavfile
 from voicewire import SUBPROTOCOL
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame, unpack_packets

@@ -9,12 +9,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from voicecli.calibration import OUTPUT, RUNS, Delays, Errors, errors, script
-from voicecli.call import CallSettings
-from voicecli.eventloop import run_precisely
+from voicecli.calls.calibration import OUTPUT, RUNS, Delays, Errors, errors, script
+from voicecli.calls.call import CallSettings
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import local_server
+from voicecli.calls.take import Take, take
 from voicecli.exits import CliError
-from voicecli.localserver import local_server
-from voicecli.take import Take, take
 from voicewire.clock import SystemClock
 
 MEDIAN_MS = {"voice_to_voice": 5.0}

@@ -15,7 +15,7 @@ from tests.voicecli.sound.test_echo import ANSWERS, FIXTURES
 from voiceaudio.level import rms_dbfs
 from voiceaudio.pcm import samples_of
 from voiceaudio.resample import Resampler
-from voicecli import wavfile
+from voicecli.fixtures import wavfile
 from voicecli.sound.echo import EchoCanceller, EchoGuard, HalfDuplexGate, NoGuard
 from voicecli.sound.roles import RATE
 from voiceserver.engines.silero import SileroVad

@@ -11,13 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from voicecli.calibration import Delays, script
-from voicecli.call import CallSettings
-from voicecli.eventloop import run_precisely
+from voicecli.calls.calibration import Delays, script
+from voicecli.calls.call import CallSettings
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import local_server
+from voicecli.calls.take import Take, take
 from voicecli.exits import CliError
-from voicecli.localserver import local_server
-from voicecli.take import Take, take
-from voicecli.waterfall import BY_NAME, CLAUSE, HANDOVER, LLM, NETWORK, SENDING, TTS
+from voicecli.figures.waterfall import BY_NAME, CLAUSE, HANDOVER, LLM, NETWORK, SENDING, TTS
 from voicewire.clock import SystemClock
 
 PARTS = (HANDOVER, LLM, CLAUSE, TTS, SENDING, NETWORK)

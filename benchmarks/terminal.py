@@ -16,16 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.soundcard import SoundCard, SoundCardError
-from voicecli.eventloop import run_precisely
-from voicecli.localserver import local_server
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import local_server
+from voicecli.client.uplink import Packet
+from voicecli.client.viewstate import MarkNoted, ReplyScheduled
 from voicecli.sound.devices import libraries_hushed
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import SoundError
-from voicecli.talk import Conversation, TalkSettings
-from voicecli.talksound import SoundWish, opened
-from voicecli.talkstate import TalkEvent, TalkState
-from voicecli.uplink import Packet
-from voicecli.viewstate import MarkNoted, ReplyScheduled
+from voicecli.talking.talk import Conversation, TalkSettings
+from voicecli.talking.talksound import SoundWish, opened
+from voicecli.talking.talkstate import TalkEvent, TalkState
 from voicewire.clock import NS_PER_S, SystemClock, ms
 from voicewire.marks import Mark
 from voicewire.messages import TurnEnd

@@ -12,11 +12,11 @@ from typing import Any
 
 from voiceaudio.opus import OpusDecoder, OpusEncoder
 from voiceaudio.resample import Resampler
-from voicecli import fixture as fixtures
-from voicecli.call import CallSettings
-from voicecli.fixture import Fixture
-from voicecli.microphone import Recording, record
-from voicecli.virtualcall import VirtualServer
+from voicecli.calls.call import CallSettings
+from voicecli.calls.virtualcall import VirtualServer
+from voicecli.fixtures import fixture as fixtures
+from voicecli.fixtures.fixture import Fixture
+from voicecli.fixtures.microphone import Recording, record
 from voiceserver.engines.silero import SileroDetector
 from voicewire.clock import NS_PER_MS, cpu_ns
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voicecli import oggopus, wavfile
-from voicecli.lint import difference
+from voicecli.fixtures import oggopus, wavfile
+from voicecli.fixtures.lint import difference
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
 RATE = 16_000

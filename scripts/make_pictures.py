@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from voicecli import fixture as fixtures
-from voicecli import report
-from voicecli.call import CallSettings
-from voicecli.eventloop import run_precisely
-from voicecli.localserver import local_server
-from voicecli.microphone import record
-from voicecli.take import Take, take
+from voicecli.calls.call import CallSettings
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import local_server
+from voicecli.calls.take import Take, take
+from voicecli.fixtures import fixture as fixtures
+from voicecli.fixtures.microphone import record
+from voicecli.reports import report
 from voicewire.clock import SystemClock
 
 ROOT = Path(__file__).parents[1]

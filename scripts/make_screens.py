@@ -13,11 +13,11 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.make_screenshots import CALL, speak  # noqa: E402
 from tests.voicecli.tui.pictures import FOLDER, Picture, drawn, pictures  # noqa: E402
-from voicecli.eventloop import run_precisely  # noqa: E402
-from voicecli.localserver import local_server  # noqa: E402
-from voicecli.talk import Conversation, TalkSettings  # noqa: E402
-from voicecli.talksound import SoundWish, opened  # noqa: E402
-from voicecli.talkstate import TalkEvent, TalkState  # noqa: E402
+from voicecli.calls.eventloop import run_precisely  # noqa: E402
+from voicecli.calls.localserver import local_server  # noqa: E402
+from voicecli.talking.talk import Conversation, TalkSettings  # noqa: E402
+from voicecli.talking.talksound import SoundWish, opened  # noqa: E402
+from voicecli.talking.talkstate import TalkEvent, TalkState  # noqa: E402
 from voicewire.clock import SystemClock  # noqa: E402
 
 SPOKEN_MS = 1_200.0

@@ -16,18 +16,18 @@ from msgspec import UNSET
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "server")]
 
-from voicecli import fixture as fixtures  # noqa: E402
-from voicecli.call import CallSettings  # noqa: E402
-from voicecli.fixture import Fixture  # noqa: E402
-from voicecli.microphone import record  # noqa: E402
-from voicecli.run import Turn  # noqa: E402
-from voicecli.virtualcall import VirtualServer  # noqa: E402
-from voicecli.waterfall import BY_NAME  # noqa: E402
+from voicecli.calls.call import CallSettings  # noqa: E402
+from voicecli.calls.virtualcall import VirtualServer  # noqa: E402
+from voicecli.figures.run import Turn  # noqa: E402
+from voicecli.figures.waterfall import BY_NAME  # noqa: E402
+from voicecli.fixtures import fixture as fixtures  # noqa: E402
+from voicecli.fixtures.fixture import Fixture  # noqa: E402
+from voicecli.fixtures.microphone import record  # noqa: E402
 from voicewire.clock import ms  # noqa: E402
 from voicewire.frames import AudioFrame  # noqa: E402
 from voicewire.marks import ClockSide, Mark  # noqa: E402
 
-BASELINE = ROOT / "tests/voicecli/virtual-baseline.json"
+BASELINE = ROOT / "tests/voicecli/calls/virtual-baseline.json"
 ACCEPT = "if this is meant, accept it with `.venv/bin/python scripts/rebase_virtual.py`, and commit the file"
 MARKS = (Mark.VAD_CLOSED, Mark.STT_FIRST_PARTIAL, Mark.LLM_DONE, Mark.TTS_DONE)
 """Those that no part of the waterfall ends with."""

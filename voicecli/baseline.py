@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from voicecli import runfile
-from voicecli.comparison import Comparison, Identity, Incomparable, compare, fixture_obstacles
-from voicecli.comparison_report import comparison_lines
 from voicecli.exits import CliError, ExitCode
-from voicecli.fixture import Fixture
-from voicecli.run import Run, script_digest
-from voicecli.runfile import RunFileError
-from voicecli.verdict import Answer, Tolerance
+from voicecli.figures import runfile
+from voicecli.figures.comparison import Comparison, Identity, Incomparable, compare, fixture_obstacles
+from voicecli.figures.run import Run, script_digest
+from voicecli.figures.runfile import RunFileError
+from voicecli.figures.verdict import Answer, Tolerance
+from voicecli.fixtures.fixture import Fixture
+from voicecli.reports.comparison_report import comparison_lines
 
 
 class Baseline(NamedTuple):

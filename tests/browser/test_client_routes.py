@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voiceaudio.opus import OpusDecoder
-from voicecli.wer import word_errors
+from voicecli.figures.wer import word_errors
 from voicewire.frames import AudioFrame, unpack_packets
 
 OpenPage = Callable[..., Any]

@@ -2,7 +2,7 @@ from msgspec.structs import replace
 
 from scripts import rebase_virtual
 from scripts.rebase_virtual import ACCEPT, ROOT, FixtureFigures, TurnFigures, differences, measured, recorded
-from voicecli import fixture as fixtures
+from voicecli.fixtures import fixture as fixtures
 
 TURN = TurnFigures("completed", "hello", 7, {"endpointing": 600.0, "tts": 100.0, "tts_ttfb_ms": 100.0})
 CALL = FixtureFigures("d1", 400, ("speech_started", "turn_end"), (), (TURN, TURN))

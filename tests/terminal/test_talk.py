@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.soundcard import RATE, SoundCard
-from voicecli import fixture, wavfile
+from voicecli.fixtures import fixture, wavfile
 
 ROOT = Path(__file__).parents[2]
 BARGE_IN = ROOT / "fixtures" / "barge-in" / "audio.wav"

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from voicecli.budget import BudgetResult, Verdict
-from voicecli.run import (
+from voicecli.figures.budget import BudgetResult, Verdict
+from voicecli.figures.run import (
     SCHEMA,
     CallRun,
     ClockDocument,

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from voicecli.call import CallRecord, CallSettings, Watcher, place_call
-from voicecli.fixture import AudioCodec, Expect, Fixture, Kind, Session, Utterance, When
-from voicecli.memorywire import End, wire
-from voicecli.microphone import Recording
-from voicecli.schedule import EVEN, Schedule
-from voicecli.virtualtime import VirtualLoop, run_virtual
+from voicecli.calls.call import CallRecord, CallSettings, Watcher, place_call
+from voicecli.calls.virtualtime import VirtualLoop, run_virtual
+from voicecli.client.memorywire import End, wire
+from voicecli.fixtures.fixture import AudioCodec, Expect, Fixture, Kind, Session, Utterance, When
+from voicecli.fixtures.microphone import Recording
+from voicecli.fixtures.schedule import EVEN, Schedule
 from voiceserver.transport import Disconnected
 from voicewire.clock import NS_PER_MS, ms
 from voicewire.clock_offset import ClockOffset

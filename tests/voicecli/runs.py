@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from tests.voicecli.peer import ENGINES
-from voicecli import run
-from voicecli.run import CallRun, FixtureRuns, Latencies, PacingDocument, PartDocument, Run, Server, Turn
+from voicecli.figures import run
+from voicecli.figures.run import CallRun, FixtureRuns, Latencies, PacingDocument, PartDocument, Run, Server, Turn
 from voicewire.messages import Engines
 
 PACING = PacingDocument(frames=70, late_frames=0, worst_late_ms=1.0, median_late_ms=0.1)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from voicecli.problems import Problem
-from voicecli.talkstate import (
+from voicecli.client.viewstate import ClockMeasured, MarkNoted, PlayheadMoved, ReplyScheduled
+from voicecli.talking.problems import Problem
+from voicecli.talking.talkstate import (
     DeviceLost,
     DeviceOpened,
     DevicesListed,
@@ -23,7 +24,6 @@ from voicecli.talkstate import (
     TextSent,
     talked,
 )
-from voicecli.viewstate import ClockMeasured, MarkNoted, PlayheadMoved, ReplyScheduled
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
 from voicewire.formats import AudioFormat, Codec

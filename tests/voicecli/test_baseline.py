@@ -6,10 +6,10 @@ from rich.console import Console
 
 from tests.voicecli.peer import made
 from tests.voicecli.runs import calls, document, fixture
-from voicecli import runfile
 from voicecli.baseline import prepared
 from voicecli.exits import CliError, ExitCode
-from voicecli.run import Run, script_digest
+from voicecli.figures import runfile
+from voicecli.figures.run import Run, script_digest
 
 BEFORE = document(fixture(calls(6, tts=80.0)))
 SLOWER = document(fixture(calls(6, tts=140.0)))

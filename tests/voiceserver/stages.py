@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from voicecli.virtualtime import VirtualLoop, run_virtual
+from voicecli.calls.virtualtime import VirtualLoop, run_virtual
 from voiceserver.engines.roles import ChatMessage, EngineError, SpeechAudio, SpokenWord, Token, TokenUsage, Transcript
 from voiceserver.service import Service
 from voiceserver.settings import ServerSettings

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tests.voiceserver.stages import LOUD, PCM_16K, QUIET, StubEngine, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.hearing import MAX_VAD_FAILURES, Hearing, HearingCounters
 from voiceserver.logs import SessionLog
 from voicewire.clock import NS_PER_MS

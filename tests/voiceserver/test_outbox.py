@@ -1,7 +1,7 @@
 import asyncio
 
 from tests.voiceserver.stages import MemoryTransport, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.outbox import CAPACITY, Outbox
 from voiceserver.playhead import SpokenFrame
 from voicewire.connection import Connection, Side

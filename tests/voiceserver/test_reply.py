@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.voiceserver.stages import BROKEN, LoudTts, TalkingLlm, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
 from voiceserver.logs import SessionLog
 from voiceserver.reply import Reply, ReplySettings

@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 
 from tests.voiceserver.stages import Caller, opened, scripted, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.service import Service

@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 
 from tests.voiceserver.stages import LoudTts, TalkingLlm, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.engines.roles import ChatMessage, Speaker
 from voiceserver.logs import SessionLog
 from voiceserver.playhead import SpokenFrame

@@ -1,7 +1,7 @@
 import asyncio
 
 from tests.voiceserver.stages import BROKEN, ListeningStt, virtually
-from voicecli.virtualtime import VirtualLoop
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.logs import SessionLog
 from voiceserver.transcription import LONGEST_BACKLOG_S, Transcription, TranscriptionEvent
 from voiceserver.turn import FinalTranscribed, PartialTranscribed, TranscriptionFailed

@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { PARTS, axis, length, turnaround, waterfall } from "../../web/ui/waterfall.js";
 
-// tests/browser/test_page_waterfall.py holds voicecli/waterfall.py to the same file.
+// tests/browser/test_page_waterfall.py holds voicecli/figures/waterfall.py to the same file.
 const { parts, cases } = JSON.parse(readFileSync(new URL("ui-waterfall.json", import.meta.url), "utf8"));
 
 function written(drawn) {

@@ -7,7 +7,7 @@ import typer
 from voicecli.exits import CliError, ExitCode
 
 if TYPE_CHECKING:
-    from voicecli.run import Run
+    from voicecli.figures.run import Run
 
 
 def compare(
@@ -28,8 +28,8 @@ def compare(
     from rich.console import Console
 
     from voicecli import baseline as baselines
-    from voicecli.comparison_report import comparison_lines
-    from voicecli.verdict import Answer
+    from voicecli.figures.verdict import Answer
+    from voicecli.reports.comparison_report import comparison_lines
 
     before, after = _read(baseline), _read(candidate)
     compared = baselines.comparison(before, after, baselines.parsed(tolerance), force=force)
@@ -44,7 +44,7 @@ def compare(
 
 def _read(named: str) -> "Run":
     from voicecli.baseline import stored
-    from voicecli.runfile import RunFileError
+    from voicecli.figures.runfile import RunFileError
 
     try:
         return stored(named).run

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from voicecli import checkup, servertrial
+from voicecli.calls.eventloop import run_precisely
 from voicecli.checkup import Finding, Verdict, bad, good, warning
-from voicecli.eventloop import run_precisely
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire, websocket
 from voicecli.exits import CliError, ExitCode
 from voicecli.servertrial import PortState
 from voicecli.sound import devices, echometer
@@ -24,7 +25,6 @@ from voicecli.sound.card import Card
 from voicecli.sound.devices import Device, Direction
 from voicecli.sound.echo import EchoCanceller, canceller_is_installed
 from voicecli.sound.errors import SoundError
-from voicecli.transport import BadUrl, CallError, NoVoicewire, websocket
 from voicewire import SUBPROTOCOL
 from voicewire.clock import Clock, SystemClock, ms
 

@@ -13,17 +13,17 @@ import typer
 
 from voiceaudio.level import rms_dbfs
 from voiceaudio.opus import OpusEncoder
-from voicecli import draft, fixture, lint
-from voicecli.eventloop import run_precisely
+from voicecli.calls.eventloop import run_precisely
 from voicecli.exits import CliError, ExitCode, cause_of
-from voicecli.fixture import Fixture, FixtureError
+from voicecli.fixtures import draft, fixture, lint
+from voicecli.fixtures.fixture import Fixture, FixtureError
+from voicecli.fixtures.tape import Tape, record_into
 from voicecli.sound.card import Card
 from voicecli.sound.devices import Direction, choose, devices, libraries_hushed
 from voicecli.sound.errors import NoSuchDevice, SoundError
 from voicecli.sound.files import FileMicrophone
 from voicecli.sound.roles import RATE, Microphone
 from voicecli.stopping import stopped_by_enter, stopped_by_signals
-from voicecli.tape import Tape, record_into
 from voicewire.clock import Clock, SystemClock
 from voicewire.formats import FRAME_MS
 

@@ -13,30 +13,32 @@ import typer
 from msgspec import UNSET
 from rich.console import Console
 
-from voicecli import fixture as fixtures
-from voicecli import project, report, run
+from voicecli import project
 from voicecli.baseline import prepared
-from voicecli.budget import Asked, BudgetError, BudgetResult, judged, parsed
-from voicecli.call import CallSettings, first_of, turn_detection
-from voicecli.callaudio import save
-from voicecli.eventloop import run_precisely
+from voicecli.calls.call import CallSettings, first_of, turn_detection
+from voicecli.calls.callaudio import save
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import LocalServer, local_server
+from voicecli.calls.netproxy import Network
+from voicecli.calls.network import LinkSettings, NetworkError
+from voicecli.calls.network import parsed as parsed_link
+from voicecli.calls.take import Take, take
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire
 from voicecli.exits import CliError, ExitCode
-from voicecli.fixture import AudioCodec, Fixture, FixtureError
-from voicecli.junit import junit as as_junit
-from voicecli.liveview import LiveView
-from voicecli.localserver import LocalServer, local_server
-from voicecli.markdown import markdown as as_markdown
-from voicecli.microphone import Recording, record
-from voicecli.netproxy import Network
-from voicecli.network import LinkSettings, NetworkError
-from voicecli.network import parsed as parsed_link
-from voicecli.oggopus import OggOpusError
-from voicecli.outfile import OutFile, outfile
-from voicecli.samples import Called, samples
-from voicecli.take import Take, take
-from voicecli.trace import trace as as_trace
-from voicecli.transport import BadUrl, CallError, NoVoicewire
-from voicecli.wavfile import WavError
+from voicecli.figures import run
+from voicecli.figures.budget import Asked, BudgetError, BudgetResult, judged, parsed
+from voicecli.figures.samples import Called, samples
+from voicecli.fixtures import fixture as fixtures
+from voicecli.fixtures.fixture import AudioCodec, Fixture, FixtureError
+from voicecli.fixtures.microphone import Recording, record
+from voicecli.fixtures.oggopus import OggOpusError
+from voicecli.fixtures.wavfile import WavError
+from voicecli.reports import report
+from voicecli.reports.junit import junit as as_junit
+from voicecli.reports.liveview import LiveView
+from voicecli.reports.markdown import markdown as as_markdown
+from voicecli.reports.outfile import OutFile, outfile
+from voicecli.reports.trace import trace as as_trace
 from voicewire.clock import SystemClock
 
 TOKEN_ENV = "VOICECLI_TOKEN"
@@ -300,7 +302,7 @@ async def _replay_all(
 
 
 def _replay_virtually(flags: dict[str, str | None], plan: _Plan, console: Console) -> tuple[list[Take], run.Server]:
-    from voicecli.virtualcall import VirtualServer
+    from voicecli.calls.virtualcall import VirtualServer
 
     virtual = VirtualServer(flags, os.environ)
     takes = []

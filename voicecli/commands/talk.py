@@ -12,21 +12,21 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from voicecli.eventloop import run_precisely
+from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.localserver import local_server
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire
 from voicecli.exits import CliError, ExitCode, cause_of
-from voicecli.fixture import FixtureError
-from voicecli.localserver import local_server
-from voicecli.plain import json_lines, plain_lines
+from voicecli.fixtures.fixture import FixtureError
+from voicecli.fixtures.tape import prepare
 from voicecli.sound.devices import libraries_hushed
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import NoSuchDevice, SoundError
 from voicecli.stopping import stopped_by_signals
-from voicecli.talk import Conversation, TalkSettings, Watcher
-from voicecli.talksound import SoundWish, opened
-from voicecli.talkstate import TalkEvent, TalkState
-from voicecli.tape import prepare
-from voicecli.transport import BadUrl, CallError, NoVoicewire
-from voicecli.typedlines import typed_lines
+from voicecli.talking.plain import json_lines, plain_lines
+from voicecli.talking.talk import Conversation, TalkSettings, Watcher
+from voicecli.talking.talksound import SoundWish, opened
+from voicecli.talking.talkstate import TalkEvent, TalkState
+from voicecli.talking.typedlines import typed_lines
 from voicewire.clock import Clock, SystemClock
 from voicewire.messages import MAX_TEXT_INPUT
 

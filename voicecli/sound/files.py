@@ -14,7 +14,7 @@ import soundfile
 
 from voiceaudio.pcm import SAMPLE_BYTES, silence
 from voiceaudio.resample import Resampler
-from voicecli.pacing import Pace
+from voicecli.calls.pacing import Pace
 from voicecli.sound.errors import SoundError
 from voicecli.sound.playback import PlaybackQueue
 from voicecli.sound.reference import Reference

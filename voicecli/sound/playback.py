@@ -13,7 +13,7 @@ import numpy as np
 from voiceaudio.level import AUDIBLE_WINDOW_MS, first_audible
 from voiceaudio.pcm import SAMPLE_BYTES, samples_of, silence
 from voiceaudio.resample import Resampler
-from voicecli.player import MAX_GAP_S, Playhead
+from voicecli.client.player import MAX_GAP_S, Playhead
 from voicecli.sound.ring import SampleRing, Samples
 from voicecli.sound.roles import RATE
 from voicewire.clock import NS_PER_MS, NS_PER_S, ms
@@ -105,7 +105,7 @@ class PlayedReply:
 
 
 class PlaybackQueue:
-    """Plays one reply at a time, as `voicecli.player.Player` does, through a loudspeaker that takes what it needs.
+    """Plays one reply at a time, as the `Player` of replay does, through a loudspeaker that takes what it needs.
 
     A reply starts with its first piece, or, once there were underruns, with a lead. It runs dry before its end: silence
     until the lead is there again, or the time that it stands for has passed. A turn that was flushed, or that a later

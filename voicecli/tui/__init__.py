@@ -1,1 +1,1 @@
-"""The screen of a conversation. It only draws `voicecli.talkstate.TalkState`; nothing else imports Textual."""
+"""The screen of a conversation. It only draws `voicecli.talking.talkstate.TalkState`; nothing else imports Textual."""

@@ -18,16 +18,16 @@ from textual.reactive import Reactive
 from textual.widgets import ContentSwitcher, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from voicecli.controls import Controls
-from voicecli.report import printable
-from voicecli.spacebar import SpaceBar
-from voicecli.talkstate import Role, TalkState
+from voicecli.reports.report import printable
+from voicecli.talking.controls import Controls
+from voicecli.talking.spacebar import SpaceBar
+from voicecli.talking.talkstate import Role, TalkState
+from voicecli.talking.turnfalls import TurnFall, TurnFalls
 from voicecli.tui.conversation import conversation_blocks
 from voicecli.tui.falls import compact_falls, fall_list, full_falls, heading
 from voicecli.tui.lines import Key, figure_lines, keys_line, problems_text, recording_line, state_line
 from voicecli.tui.pages import help_blocks, log_blocks, turn_blocks
 from voicecli.tui.pane import Block, Pane
-from voicecli.turnfalls import TurnFall, TurnFalls
 from voicewire.clock import NS_PER_S, Clock, SystemClock
 from voicewire.messages import MAX_TEXT_INPUT
 

@@ -9,12 +9,12 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from voicecli.heard import CUT, abridged, split
-from voicecli.report import printable
-from voicecli.talkstate import TalkState
+from voicecli.client.viewstate import TurnView
+from voicecli.reports.report import printable
+from voicecli.talking.heard import CUT, abridged, split
+from voicecli.talking.talkstate import TalkState
+from voicecli.talking.turnfalls import barge_in_stop_ns
 from voicecli.tui.pane import Block
-from voicecli.turnfalls import barge_in_stop_ns
-from voicecli.viewstate import TurnView
 from voicewire.clock import NS_PER_MS
 from voicewire.messages import TurnOutcome
 

@@ -10,9 +10,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from voicecli.turnfalls import Medians, TurnFall, medians
-from voicecli.waterfall import BY_NAME, Part
-from voicecli.waterfall_chart import waterfall_chart
+from voicecli.figures.waterfall import BY_NAME, Part
+from voicecli.reports.waterfall_chart import waterfall_chart
+from voicecli.talking.turnfalls import Medians, TurnFall, medians
 from voicewire.clock import NS_PER_MS
 
 NOTHING_YET = "The waterfall of a turn appears here as it happens."

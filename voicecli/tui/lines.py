@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from voicecli.problems import Problem
-from voicecli.report import printable
-from voicecli.talkstate import Device, Doing, Phase, TalkState, doing
+from voicecli.reports.report import printable
+from voicecli.talking.problems import Problem
+from voicecli.talking.talkstate import Device, Doing, Phase, TalkState, doing
 
 WORDS: dict[Doing, tuple[str, str, str, str]] = {
     Doing.CONNECTING: ("◌", "Connecting", "", "dim"),

@@ -8,13 +8,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from voicecli.eventlog import entry_line
-from voicecli.report import printable
-from voicecli.talkstate import Entry, TalkState
+from voicecli.figures.waterfall import PARTS
+from voicecli.reports.report import printable
+from voicecli.talking.eventlog import entry_line
+from voicecli.talking.talkstate import Entry, TalkState
+from voicecli.talking.turnfalls import TurnFall
 from voicecli.tui.falls import NOTHING_YET, fall_chart, fall_list, heading
 from voicecli.tui.pane import Block
-from voicecli.turnfalls import TurnFall
-from voicecli.waterfall import PARTS
 
 SHOWN_ENTRIES = 200
 

@@ -1,5 +1,5 @@
 // Where the time of a turn went: parts along the critical path that sum to the whole, and what no part explains.
-// The same parts and the same arithmetic as voicecli/waterfall.py; tests/web/ui-waterfall.json holds both to it.
+// The same parts and the same arithmetic as voicecli/figures/waterfall.py; tests/web/ui-waterfall.json holds both to it.
 
 /**
  * A stage of the answer, as it is named, titled and coloured wherever a waterfall is drawn.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voicecli.waterfall import PARTS, Extent, waterfall
+from voicecli.figures.waterfall import PARTS, Extent, waterfall
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import Mark
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tests.soundcard import Heard, Samples, SoundCard
 from voiceaudio.opus import OpusDecoder
-from voicecli import fixture, wavfile
-from voicecli.wer import word_errors
+from voicecli.figures.wer import word_errors
+from voicecli.fixtures import fixture, wavfile
 from voicewire.frames import AudioFrame, unpack_packets
 
 FIXTURE = Path(__file__).parents[3] / "fixtures/barge-in"

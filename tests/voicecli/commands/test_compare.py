@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.voicecli.runs import calls, document, fixture
-from voicecli import runfile
 from voicecli.__main__ import main
 from voicecli.exits import ExitCode
+from voicecli.figures import runfile
 
 
 @pytest.fixture(autouse=True)

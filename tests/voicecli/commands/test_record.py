@@ -13,13 +13,14 @@ import pytest
 
 from tests.voicecli.peer import virtually
 from voiceaudio.opus import OpusEncoder
-from voicecli import __main__, fixture, lint, oggopus
+from voicecli import __main__
+from voicecli.calls.virtualtime import VirtualLoop
 from voicecli.commands.record import Meter, listen, meter_line
 from voicecli.exits import ExitCode
-from voicecli.journal import read
+from voicecli.fixtures import fixture, lint, oggopus
+from voicecli.fixtures.journal import read
+from voicecli.fixtures.tape import record_into
 from voicecli.sound.roles import Captured
-from voicecli.tape import record_into
-from voicecli.virtualtime import VirtualLoop
 
 ROOT = Path(__file__).parents[3]
 NUMBERS = ROOT / "fixtures" / "numbers" / "audio.wav"

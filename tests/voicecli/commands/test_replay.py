@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from voicecli import wavfile
 from voicecli.__main__ import main
 from voicecli.exits import ExitCode
-from voicecli.run import Run
+from voicecli.figures.run import Run
+from voicecli.fixtures import wavfile
 
 TOML = """
 schema = "voicecli.fixture/1"

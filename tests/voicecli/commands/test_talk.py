@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voicecli import __main__, wavfile
+from voicecli import __main__
 from voicecli.exits import ExitCode
+from voicecli.fixtures import wavfile
 
 ROOT = Path(__file__).parents[3]
 QUESTION = ROOT / "fixtures" / "question-weather" / "audio.wav"

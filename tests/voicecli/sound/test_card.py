@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.soundcard import Heard, SoundCard, missing_packages
 from tests.voicecli.sound.portaudio import FakePortAudio, plug_in
-from voicecli.player import Playhead
+from voicecli.client.player import Playhead
 from voicecli.sound.card import Card, CardMicrophone, CardSpeaker, DeviceBack, DeviceLost, DeviceRefused
 from voicecli.sound.devices import Device, Direction, choose, devices, rescan
 from voicecli.sound.errors import SoundError

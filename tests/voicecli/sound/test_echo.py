@@ -14,7 +14,7 @@ from tests.livingroom import Room, Samples, frames, interruption, silero, speak,
 from voiceaudio.level import rms_dbfs
 from voiceaudio.pcm import samples_of, silence
 from voiceaudio.resample import Resampler
-from voicecli import wavfile
+from voicecli.fixtures import wavfile
 from voicecli.sound import echo
 from voicecli.sound.echo import (
     EchoCanceller,

@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from voicecli.calls.virtualtime import VirtualLoop, run_virtual
 from voicecli.sound.errors import SoundError
 from voicecli.sound.files import FRAME_NS, FileMicrophone, FileSpeaker
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Captured
-from voicecli.virtualtime import VirtualLoop, run_virtual
 from voicewire.clock import NS_PER_MS, SystemClock
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from voicecli.player import Playhead
+from voicecli.client.player import Playhead
 from voicecli.sound.playback import CAPACITY_S, FADE_MS, LEAD_STEP_MS, MAX_LEAD_MS, PlaybackQueue
 from voicecli.sound.ring import Samples
 from voicecli.sound.roles import RATE

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.voicecli.scenes import SCENES, TALKING, TYPED, acted
-from voicecli.controls import Controls
-from voicecli.talkstate import TalkState
+from voicecli.talking.controls import Controls
+from voicecli.talking.talkstate import TalkState
 from voicecli.tui.app import TalkApp
 
 FOLDER = Path(__file__).parent / "snapshots"

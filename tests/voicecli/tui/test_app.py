@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from tests.voicecli.scenes import BEFORE, INPUTS, OUTPUTS, SCENES, TALKING, acted, connected
 from tests.voicecli.tui.pictures import FOLDER, Picture, Told, drawn, pictures
-from voicecli.talkstate import (
+from voicecli.talking.talkstate import (
     DeviceOpened,
     LevelMeasured,
     MuteChanged,

@@ -4,9 +4,9 @@ import pytest
 from rich.console import Console
 
 from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, TYPED, acted
-from voicecli.talkstate import SessionReconnecting, TalkState, talked
+from voicecli.client.viewstate import PlayheadMoved, TurnView
+from voicecli.talking.talkstate import SessionReconnecting, TalkState, talked
 from voicecli.tui.conversation import conversation_blocks, remark
-from voicecli.viewstate import PlayheadMoved, TurnView
 from voicewire.messages import CancelReason, TurnOutcome
 
 

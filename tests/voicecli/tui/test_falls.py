@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from tests.voicecli.scenes import BARGE_IN, BEFORE, acted
+from voicecli.figures.waterfall import PARTS
+from voicecli.talking.turnfalls import TurnFalls, medians
 from voicecli.tui.falls import (
     NOTHING_YET,
     StackedBar,
@@ -15,8 +17,6 @@ from voicecli.tui.falls import (
     median_stretches,
     stretches,
 )
-from voicecli.turnfalls import TurnFalls, medians
-from voicecli.waterfall import PARTS
 
 FALLS = TurnFalls().of(acted(BARGE_IN))
 

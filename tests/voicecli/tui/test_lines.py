@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.voicecli.scenes import BEFORE, SCENES, TALKING, At, acted, connected
-from voicecli.problems import Problem
-from voicecli.talkstate import (
+from voicecli.talking.problems import Problem
+from voicecli.talking.talkstate import (
     Doing,
     EchoGuardChosen,
     LevelMeasured,

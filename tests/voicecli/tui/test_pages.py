@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from tests.voicecli.scenes import BARGE_IN, SCENES, acted
-from voicecli.talkstate import talked
+from voicecli.figures.waterfall import PARTS
+from voicecli.talking.talkstate import talked
+from voicecli.talking.turnfalls import TurnFalls
 from voicecli.tui.app import TalkApp
 from voicecli.tui.pages import SHOWN_ENTRIES, help_blocks, log_blocks, turn_blocks
 from voicecli.tui.pane import Block
-from voicecli.turnfalls import TurnFalls
-from voicecli.waterfall import PARTS
 from voicewire.messages import LlmToken
 
 

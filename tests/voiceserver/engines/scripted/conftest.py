@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from voicecli.virtualtime import VirtualLoop, run_virtual
+from voicecli.calls.virtualtime import VirtualLoop, run_virtual
 
 
 @pytest.fixture

@@ -1,0 +1,44 @@
+import asyncio
+
+import pytest
+
+from voicecli.calls.localserver import LocalServer, local_server
+from voicecli.client.transport import websocket
+from voicecli.exits import CliError, ExitCode
+
+SCRIPTED: dict[str, object] = dict.fromkeys(("vad", "stt", "llm", "tts"), "scripted")
+
+
+async def served(flags: dict[str, object]) -> LocalServer:
+    async with local_server(flags) as local, websocket(local.url):
+        return local
+
+
+def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICECLI_PORT", "80")
+    monkeypatch.setenv("VOICECLI_SILENCE_MS", "450")
+    local = asyncio.run(served(SCRIPTED | {"pipeline": "sequential"}))
+    assert local.url.startswith("ws://127.0.0.1:")
+    assert not local.url.startswith("ws://127.0.0.1:80/")
+    assert (local.pipeline, local.silence_ms) == ("sequential", 450)
+
+
+def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICECLI_TOKEN", "one two")
+    monkeypatch.setenv("VOICECLI_TLS", "self-signed")
+    monkeypatch.setenv("VOICECLI_JWT_SECRET", "hush")
+    assert asyncio.run(served(SCRIPTED)).url.startswith("ws://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"stt": "nobody"}, "nobody"),
+        ({"tts": "scripted(ttfb=soon)"}, "ttfb"),
+        ({"pipeline": "sideways"}, "--pipeline"),
+    ],
+)
+def test_a_wrong_setting_is_a_matter_of_usage(flags: dict[str, object], told: str) -> None:
+    with pytest.raises(CliError, match=told) as caught:
+        asyncio.run(served(SCRIPTED | flags))
+    assert caught.value.exit_code is ExitCode.USAGE

@@ -1,0 +1,41 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, split, word_count
+from voicewire.messages import CancelReason
+
+
+def test_what_was_cut_off_begins_after_the_last_word_heard() -> None:
+    assert split("It is noon in Oslo.", "It is noon") == Split("It is noon ", "in Oslo.")
+
+
+def test_of_a_reply_that_nobody_heard_all_is_cut_off() -> None:
+    assert split("It is noon.", "") == Split("", "It is noon.")
+
+
+def test_where_the_heard_text_is_written_otherwise_its_words_are_counted() -> None:
+    assert split("“Dr. Who” — it's noon, in Oslo.", "dr who it’s") == Split("“Dr. Who” — it's ", "noon, in Oslo.")
+
+
+def test_more_words_heard_than_there_are_is_all_of_them() -> None:
+    assert split("It is noon.", "well it is just noon") == Split("It is noon.", "")
+
+
+@given(st.text(), st.text())
+def test_both_parts_joined_are_the_reply(reply: str, heard_text: str) -> None:
+    assert "".join(split(reply, heard_text)) == reply
+
+
+def test_a_long_text_that_nobody_heard_is_shown_in_part_up_to_the_end_of_a_word() -> None:
+    text = "every word has six letters, " * 30
+    shown, left_out = abridged(text)
+    assert text.startswith(f"{shown} ")
+    assert len(shown) <= SHOWN_CHARS
+    assert left_out == 150 - word_count(shown)
+    short = text[: SHOWN_CHARS * 3 // 2]
+    assert abridged(short) == (short, 0)
+    assert abridged(short + "x")[1] > 0
+
+
+def test_every_reason_of_a_cut_has_its_sentence() -> None:
+    assert CUT.keys() == set(CancelReason)

@@ -1,0 +1,55 @@
+from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, STORY, TIME, WEATHER, acted, connected, whole
+from voicecli.client.viewstate import ClockMeasured, PlayheadMoved
+from voicecli.talking.talkstate import SessionReconnecting, talked
+from voicecli.talking.turnfalls import Medians, TurnFalls, medians
+from voicewire.clock import NS_PER_MS
+from voicewire.marks import Mark
+from voicewire.messages import TurnEnd, TurnOutcome
+
+
+def test_every_turn_of_which_something_is_known_has_its_waterfall() -> None:
+    falls = TurnFalls().of(acted(BARGE_IN))
+    assert [(each.turn.turn_id, each.witnessed, each.title) for each in falls] == [
+        (turn_id, True, "voice-to-voice") for turn_id in (1, 2, 3)
+    ]
+    assert [(each.fall.voice_to_voice_ns or 0) // NS_PER_MS for each in falls] == [
+        round(each.endpointing_ms + 1 + each.llm_ms + 38 + each.tts_ms + 48) for each in (WEATHER, TIME, STORY)
+    ]
+
+
+def test_medians_are_of_complete_turns_part_by_part() -> None:
+    of = medians(TurnFalls().of(acted(BEFORE)))
+    assert (of.n, of.voice_to_voice_ns) == (2, 1018 * NS_PER_MS)
+    assert (of.parts_ns["llm"], of.parts_ns["tts"]) == (237.5 * NS_PER_MS, 46 * NS_PER_MS)
+    assert medians(TurnFalls().of(acted(SCENES["thinking"]))) == Medians(0, None, {})
+
+
+def test_a_turn_whose_end_of_speech_the_client_did_not_find_is_told_apart_and_not_mixed_in() -> None:
+    script = [at for at in whole(WEATHER) if getattr(at.event, "mark", None) is not Mark.MIC_SPEECH_END]
+    falls = TurnFalls().of(acted([*connected(), *script]))
+    assert [(each.title, each.witnessed) for each in falls] == [("turnaround", False)]
+    assert medians(falls).n == 0
+
+
+def test_a_turn_without_words_has_none() -> None:
+    state = talked(acted(SCENES["hearing"]), TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), 0)
+    assert TurnFalls().of(state) == ()
+
+
+def test_turns_of_an_earlier_connection_keep_its_offset() -> None:
+    falls = TurnFalls()
+    before = acted(BEFORE)
+    again = before
+    for event in (SessionReconnecting(1, 0.0), READY, ClockMeasured(99, 1)):
+        again = talked(again, event, 0)
+    assert [each.fall for each in falls.of(again)] == [each.fall for each in falls.of(before)]
+
+
+def test_only_what_changed_is_computed_again() -> None:
+    falls = TurnFalls()
+    state = acted(SCENES["speaking"])
+    first = falls.of(state)
+    second = falls.of(talked(state, PlayheadMoved(3, 500.0, 20.0), 0))
+    assert [one is other for one, other in zip(first, second, strict=True)] == [True, True, False]
+    moved = falls.of(talked(state, ClockMeasured(5_000_000_001, 1), 0))
+    assert [one is other for one, other in zip(first, moved, strict=True)] == [False, False, False]

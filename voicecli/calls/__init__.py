@@ -1,0 +1,1 @@
+"""A fixture acted out to a server, in real time or on a virtual clock."""

@@ -1,0 +1,56 @@
+"""One take of a fixture: a call to a server, and what can be concluded from it."""
+
+from contextlib import nullcontext
+from typing import NamedTuple
+
+from voicecli.calls import expectation
+from voicecli.calls.call import CallRecord, CallSettings, Watcher, place_call
+from voicecli.calls.netproxy import Network, network_proxy
+from voicecli.client.transport import websocket
+from voicecli.figures.run import CallRun, ExaminedTurn, call_document, examined
+from voicecli.fixtures.fixture import Fixture
+from voicecli.fixtures.microphone import Recording
+from voicewire.clock import Clock
+from voicewire.messages import SessionReady
+
+
+class Take(NamedTuple):
+    fixture: Fixture
+    record: CallRecord
+    turns: list[ExaminedTurn]
+    document: CallRun
+
+    @property
+    def ready(self) -> SessionReady:
+        ready = self.record.view.ready
+        assert ready is not None, "a call that was placed had a session"
+        return ready
+
+
+async def take(
+    url: str,
+    fixture: Fixture,
+    recording: Recording,
+    clock: Clock,
+    settings: CallSettings,
+    watch: Watcher,
+    silence_ms: int | None = None,
+    network: Network | None = None,
+) -> Take:
+    """Call the server at `url`, over a bad network where one is given, and examine the call.
+
+    `silence_ms` is the server's own setting, where known. Raises CallError, or a group of them.
+    """
+    async with (
+        network_proxy(url, network, clock) if network else nullcontext() as via,
+        websocket(url, via) as transport,
+    ):
+        record = await place_call(fixture, recording, transport, clock, settings, watch)
+    return concluded(fixture, record, silence_ms)
+
+
+def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = None) -> Take:
+    turns = examined(fixture, record, silence_ms)
+    documents = [turn.document for turn in turns]
+    expectations = expectation.examined(fixture, documents, record.events, record.gave_up)
+    return Take(fixture, record, turns, call_document(record, documents, expectations))

@@ -1,0 +1,1 @@
+"""What a run came to: its document, latencies, budgets, and the verdict on two runs."""

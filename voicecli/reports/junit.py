@@ -1,0 +1,104 @@
+"""A run as JUnit XML, for the CI systems that read it: a test suite for each fixture, a test case for each expectation
+and each budget, over all calls with the fixture; and a suite for the budgets of the whole run."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from msgspec import UNSET
+
+from voicecli.figures.budget import BudgetResult
+from voicecli.figures.run import FixtureRuns, Run
+
+WHOLE_RUN = "budgets of the run"
+UNKNOWN_TIME = "1970-01-01T00:00:00"
+"""A schema asks for some time."""
+
+
+class _Case(NamedTuple):
+    name: str
+    failure_type: str
+    failures: Sequence[str] = ()
+    skipped: str | None = None
+    output: str | None = None
+
+
+def junit(run: Run) -> bytes:
+    """Valid against the schemas of Ant and of Jenkins. Checks take no time of their own, so `time` is 0 throughout."""
+    suites = [
+        (fixture.name, _expectations(fixture) + [_budget(each) for each in run.budgets if each.fixture == fixture.name])
+        for fixture in run.fixtures
+    ]
+    general = [_budget(each) for each in run.budgets if each.fixture is UNSET]
+    if general:
+        suites.append((WHOLE_RUN, general))
+    root = ET.Element("testsuites")
+    for number, (name, cases) in enumerate(suites):
+        root.append(_suite(number, name, cases, run))
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _expectations(fixture: FixtureRuns) -> list[_Case]:
+    failures: dict[str, list[str]] = {}
+    for number, call in enumerate(fixture.runs, start=1):
+        call_name = f"run {number} of {len(fixture.runs)}: " if len(fixture.runs) > 1 else ""
+        for expectation in call.expectations:
+            known = failures.setdefault(expectation.name, [])
+            known += [f"{call_name}{failure}" for failure in expectation.failures]
+    return [_Case(name, "expectation", failed) for name, failed in failures.items()]
+
+
+def _budget(result: BudgetResult) -> _Case:
+    name = f"{result.budget} ({result.place})"
+    if result.failed:
+        return _Case(name, f"budget {result.verdict.value}", [result.sentence])
+    if result.value is UNSET:
+        return _Case(name, "", skipped=result.sentence)
+    return _Case(name, "", output=result.sentence)
+
+
+def _suite(number: int, name: str, cases: Sequence[_Case], run: Run) -> ET.Element:
+    suite = ET.Element(
+        "testsuite",
+        {
+            "id": str(number),
+            "name": _legal(name),
+            "package": "voicecli",
+            "hostname": "localhost",
+            "timestamp": run.created[:19] if isinstance(run.created, str) else UNKNOWN_TIME,
+            "tests": str(len(cases)),
+            "failures": str(sum(bool(case.failures) for case in cases)),
+            "errors": "0",
+            "skipped": str(sum(case.skipped is not None for case in cases)),
+            "time": "0",
+        },
+    )
+    properties = ET.SubElement(suite, "properties")
+    told = {"voicecli": run.voicecli} | {role: engine.name for role, engine in run.engines.items()}
+    for key, value in told.items():
+        ET.SubElement(properties, "property", {"name": key, "value": _legal(value)})
+    for case in cases:
+        _add_case(suite, name, case)
+    ET.SubElement(suite, "system-out")
+    ET.SubElement(suite, "system-err")
+    return suite
+
+
+def _add_case(suite: ET.Element, suite_name: str, case: _Case) -> None:
+    place = {"name": _legal(case.name), "classname": _legal(f"voicecli.{suite_name}"), "time": "0"}
+    element = ET.SubElement(suite, "testcase", place)
+    if case.failures:
+        told = [_legal(failure) for failure in case.failures]
+        failure = ET.SubElement(element, "failure", {"type": case.failure_type, "message": told[0]})
+        failure.text = "\n".join(told)
+    elif case.skipped is not None:
+        ET.SubElement(element, "skipped", {"message": _legal(case.skipped)})
+    elif case.output is not None:
+        ET.SubElement(element, "system-out").text = _legal(case.output)
+
+
+def _legal(text: str) -> str:
+    """Without what XML 1.0 cannot hold, and what people cannot read."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,92 @@
+"""The waterfalls of all turns of a conversation, and the medians of those that are over."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from voicecli.client.viewstate import TurnView, ViewState
+from voicecli.figures.waterfall import PARTS, Waterfall, turnaround, waterfall
+from voicecli.talking.talkstate import TalkState
+from voicewire.marks import BARGE_IN_STOP
+from voicewire.messages import TurnOutcome
+
+
+class TurnFall(NamedTuple):
+    turn: TurnView
+    fall: Waterfall
+    witnessed: bool
+    """From the end of speech that the client itself found, so that the whole is voice-to-voice; else from where the
+    server dates it, or from the commit."""
+    key: tuple[int, int]
+    """Number of the connection, and turn id: unique in a conversation."""
+
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """All that is drawn of it. While the reply is heard its playhead moves, which does not count."""
+        return (self.key, self.fall, self.witnessed)
+
+    @property
+    def title(self) -> str:
+        """Of the sum."""
+        return "voice-to-voice" if self.witnessed else "turnaround"
+
+
+class Medians(NamedTuple):
+    """Of complete turns with a voice-to-voice; empty and None of none."""
+
+    n: int
+    voice_to_voice_ns: float | None
+    parts_ns: Mapping[str, float]
+    """By the part's name; of the turns that have it."""
+
+
+def turn_fall(call: ViewState, turn: TurnView, connection: int = 0) -> TurnFall | None:
+    """None where nothing is known yet, or nothing was said."""
+    if turn.outcome is TurnOutcome.NO_SPEECH:
+        return None
+    marks = call.own_marks(turn)
+    witnessed = waterfall(marks, reply_play_ns=turn.reply_play_ns)
+    fall = witnessed or turnaround(marks, reply_play_ns=turn.reply_play_ns)
+    if fall is None or not fall.bars:
+        return None
+    return TurnFall(turn, fall, witnessed is not None, (connection, turn.turn_id))
+
+
+def medians(falls: Sequence[TurnFall]) -> Medians:
+    totals = [(each.fall, each.fall.voice_to_voice_ns) for each in falls if each.witnessed]
+    complete = [(fall, total_ns) for fall, total_ns in totals if total_ns is not None]
+    if not complete:
+        return Medians(0, None, {})
+    parts_ns: dict[str, float] = {}
+    for part in PARTS:
+        lengths_ns = [length_ns for fall, _ in complete if (length_ns := fall.length_ns(part)) is not None]
+        if lengths_ns:
+            parts_ns[part.name] = median(lengths_ns)
+    return Medians(len(complete), median(total_ns for _, total_ns in complete), parts_ns)
+
+
+def barge_in_stop_ns(turn: TurnView) -> int | None:
+    start_ns, end_ns = turn.marks.get(BARGE_IN_STOP.start), turn.marks.get(BARGE_IN_STOP.end)
+    return None if start_ns is None or end_ns is None else end_ns - start_ns
+
+
+class TurnFalls:
+    """Keeps what was computed for a turn until the turn, or the clocks' offset, is another one."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int], tuple[TurnView, int | None, TurnFall | None]] = {}
+
+    def of(self, state: TalkState) -> tuple[TurnFall, ...]:
+        """In the order of the turns; those of which nothing is known are left out."""
+        self._kept, before = {}, self._kept
+        for connection, call in enumerate((*state.earlier, state.call)):
+            for turn in call.turns:
+                key = (connection, turn.turn_id)
+                kept = before.get(key)
+                if kept is None or kept[0] is not turn or kept[1] != call.offset_ns:
+                    kept = (turn, call.offset_ns, turn_fall(call, turn, connection))
+                self._kept[key] = kept
+        return tuple(self._known())
+
+    def _known(self) -> Iterator[TurnFall]:
+        return (fall for _, _, fall in self._kept.values() if fall is not None)
