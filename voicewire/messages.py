@@ -36,6 +36,15 @@ class TurnDetectionMode(StrEnum):
     """Only `audio_end` commits a turn (push-to-talk)."""
 
 
+class Endpointing(StrEnum):
+    """How long a silence must last to commit a turn."""
+
+    FIXED = "fixed"
+    """As long as `silence_ms` says, whatever was said."""
+    ADAPTIVE = "adaptive"
+    """Shorter where the words sound complete, longer where they do not, and after turns that were ended too early."""
+
+
 class TurnDetection(msgspec.Struct, frozen=True, kw_only=True):
     """How turns are taken; what is left out is the server's setting."""
 
@@ -43,6 +52,8 @@ class TurnDetection(msgspec.Struct, frozen=True, kw_only=True):
     """Who decides that the user has finished."""
     silence_ms: Annotated[int, Meta(ge=100, le=10_000)] | None = None
     """Silence after the last speech that commits the turn."""
+    endpointing: Endpointing | None = None
+    """Whether that silence is the same after all words."""
     barge_in: bool | None = None
     """Whether speech over a reply cancels it."""
     barge_in_ms: Annotated[int, Meta(ge=0, le=5_000)] | None = None
@@ -246,6 +257,18 @@ class LlmToken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """The pieces joined, as they are, make the reply."""
 
 
+class ReplyPaused(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="reply_paused"):
+    """The user may be speaking over the reply: be silent at once, and keep what is buffered and what still arrives."""
+
+    turn_id: TurnId
+
+
+class ReplyResumed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="reply_resumed"):
+    """It was no interruption: play on where the reply was paused."""
+
+    turn_id: TurnId
+
+
 class CancelReason(StrEnum):
     """Why a reply was cut short."""
 
@@ -255,6 +278,8 @@ class CancelReason(StrEnum):
     """The client asked."""
     TEXT_INPUT = "text_input"
     """The user typed something else."""
+    RESUMED = "resumed"
+    """The user had not finished: the words of this turn begin the next one."""
     FAILED = "failed"
     """An engine failed; an `error` names it."""
 
@@ -303,6 +328,23 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Of that, what the VAD engine was given: what the energy gate lets through."""
 
 
+class Speculation(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that were begun before the turn was committed, held back until then."""
+
+    started: Index = 0
+    """Answers begun early."""
+    hit: Index = 0
+    """Of those, given: the user had said just that. At most one."""
+    cancelled: Index = 0
+    """Of those, thrown away unheard."""
+    wasted_tokens: Index = 0
+    """The language model wrote for those thrown away."""
+    wasted_tts_ms: Milliseconds = 0.0
+    """Speech synthesis made for those thrown away."""
+    saved_ms: Milliseconds = 0.0
+    """The answer came so much sooner than one begun at the commit."""
+
+
 class TurnEnd(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="turn_end"):
     """The turn is over."""
 
@@ -313,6 +355,8 @@ class TurnEnd(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """The spans of the server's own marks by name, such as `ttft`; one whose mark is missing is absent."""
     usage: Usage = Usage()
     """What it took."""
+    speculation: Speculation = Speculation()
+    """What was begun early for it."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="timing"):
@@ -358,6 +402,8 @@ Down = (
     | TranscriptPartial
     | TranscriptFinal
     | LlmToken
+    | ReplyPaused
+    | ReplyResumed
     | ReplyCancelled
     | TurnEnd
     | Timing

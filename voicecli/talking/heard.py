@@ -12,6 +12,7 @@ CUT = {
     CancelReason.BARGE_IN: "You cut in",
     CancelReason.INTERRUPT: "You stopped it",
     CancelReason.TEXT_INPUT: "You typed something else",
+    CancelReason.RESUMED: "Taken back as you went on",
     CancelReason.FAILED: "It could not be finished",
 }
 

@@ -10,6 +10,7 @@ const CUT = {
   barge_in: "You cut in",
   interrupt: "You stopped it",
   text_input: "You typed something else",
+  resumed: "Taken back as you went on",
   failed: "It could not be finished",
 };
 

@@ -34,6 +34,8 @@ const KIND_OF = {
   transcript_partial: "speech",
   transcript_final: "speech",
   llm_token: "reply",
+  reply_paused: "reply",
+  reply_resumed: "reply",
   reply_cancelled: "reply",
   turn_end: "reply",
   timing: "timing",

@@ -25,7 +25,7 @@ export const CODECS = Object.freeze({
 
 export const UP_TYPES = Object.freeze(["session_start", "audio_end", "interrupt", "playback", "text_input", "clock"]);
 
-export const DOWN_TYPES = Object.freeze(["session_ready", "audio_ack", "speech_started", "speech_stopped", "transcript_partial", "transcript_final", "llm_token", "reply_cancelled", "turn_end", "timing", "error", "going_away", "clock"]);
+export const DOWN_TYPES = Object.freeze(["session_ready", "audio_ack", "speech_started", "speech_stopped", "transcript_partial", "transcript_final", "llm_token", "reply_paused", "reply_resumed", "reply_cancelled", "turn_end", "timing", "error", "going_away", "clock"]);
 
 export const MARKS = Object.freeze({
   "audio.last_speech": "server",
@@ -73,11 +73,14 @@ export const SPANS = Object.freeze({
  * @typedef {Object} TurnDetection
  * @property {TurnDetectionMode | null} [mode] Who decides that the user has finished.
  * @property {number | null} [silence_ms] Silence after the last speech that commits the turn.
+ * @property {Endpointing | null} [endpointing] Whether that silence is the same after all words.
  * @property {boolean | null} [barge_in] Whether speech over a reply cancels it.
  * @property {number | null} [barge_in_ms] Speech over a reply that is shorter than this does not cancel it.
  */
 
 /** @typedef {"vad" | "manual"} TurnDetectionMode */
+
+/** @typedef {"fixed" | "adaptive"} Endpointing */
 
 /**
  * The engine of each role.
@@ -107,7 +110,7 @@ export const SPANS = Object.freeze({
  * @property {number} [idle_timeout_ms] A client that sends nothing for so long, while no reply is being given, is let go (`idle_timeout`).
  */
 
-/** @typedef {"barge_in" | "interrupt" | "text_input" | "failed"} CancelReason */
+/** @typedef {"barge_in" | "interrupt" | "text_input" | "resumed" | "failed"} CancelReason */
 
 /** @typedef {"completed" | "cancelled" | "no_speech" | "failed"} TurnOutcome */
 
@@ -122,6 +125,18 @@ export const SPANS = Object.freeze({
  * @property {number} [heard_audio_ms] Microphone audio of the session that was received.
  * @property {number} [decoded_audio_ms] Of that, what the recogniser was given: silence is not.
  * @property {number} [vad_audio_ms] Of that, what the VAD engine was given: what the energy gate lets through.
+ */
+
+/**
+ * Answers that were begun before the turn was committed, held back until then.
+ *
+ * @typedef {Object} Speculation
+ * @property {number} [started] Answers begun early.
+ * @property {number} [hit] Of those, given: the user had said just that. At most one.
+ * @property {number} [cancelled] Of those, thrown away unheard.
+ * @property {number} [wasted_tokens] The language model wrote for those thrown away.
+ * @property {number} [wasted_tts_ms] Speech synthesis made for those thrown away.
+ * @property {number} [saved_ms] The answer came so much sooner than one begun at the commit.
  */
 
 /** @typedef {"audio.last_speech" | "vad.closed" | "stt.first_partial" | "stt.final" | "turn.committed" | "llm.requested" | "llm.first_token" | "llm.done" | "tts.requested" | "tts.first_audio" | "tts.done" | "reply.first_frame_sent" | "mic.speech_end" | "reply.first_frame_received" | "reply.first_audible" | "barge_in.speech_start" | "barge_in.silence"} Mark */
@@ -263,6 +278,22 @@ export const SPANS = Object.freeze({
  */
 
 /**
+ * The user may be speaking over the reply: be silent at once, and keep what is buffered and what still arrives.
+ *
+ * @typedef {Object} ReplyPaused
+ * @property {"reply_paused"} type
+ * @property {number} turn_id Turn of the session, from 1.
+ */
+
+/**
+ * It was no interruption: play on where the reply was paused.
+ *
+ * @typedef {Object} ReplyResumed
+ * @property {"reply_resumed"} type
+ * @property {number} turn_id Turn of the session, from 1.
+ */
+
+/**
  * The reply is over: drop what is buffered of it, and whatever still arrives of it.
  *
  * @typedef {Object} ReplyCancelled
@@ -282,6 +313,7 @@ export const SPANS = Object.freeze({
  * @property {TurnOutcome} outcome How the turn ended.
  * @property {Record<string, number>} [latencies_ms] The spans of the server's own marks by name, such as `ttft`; one whose mark is missing is absent.
  * @property {Usage} [usage] What it took.
+ * @property {Speculation} [speculation] What was begun early for it.
  */
 
 /**
@@ -317,4 +349,4 @@ export const SPANS = Object.freeze({
 
 /** @typedef {SessionStart | AudioEnd | Interrupt | Playback | TextInput | Clock} Up */
 
-/** @typedef {SessionReady | AudioAck | SpeechStarted | SpeechStopped | TranscriptPartial | TranscriptFinal | LlmToken | ReplyCancelled | TurnEnd | Timing | Error | GoingAway | Clock} Down */
+/** @typedef {SessionReady | AudioAck | SpeechStarted | SpeechStopped | TranscriptPartial | TranscriptFinal | LlmToken | ReplyPaused | ReplyResumed | ReplyCancelled | TurnEnd | Timing | Error | GoingAway | Clock} Down */
