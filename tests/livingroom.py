@@ -14,16 +14,8 @@ from voicecli.sound.roles import FRAME_SAMPLES, RATE
 from voiceserver.ear import Ear, EarSettings, SpeechClosed, SpeechOpened
 from voiceserver.engines.espeak import EspeakTts
 from voiceserver.engines.silero import SileroVad
-from voiceserver.turn import (
-    AudioHeard,
-    CancelReply,
-    Event,
-    SpeechStarted,
-    SpeechStopped,
-    TextEntered,
-    TurnMachine,
-    TurnSettings,
-)
+from voiceserver.turn import TurnMachine, TurnSettings
+from voiceserver.turn_events import AudioHeard, CancelReply, Event, SpeechStarted, SpeechStopped, TextEntered
 from voicewire.clock import NS_PER_S
 from voicewire.messages import CancelReason
 

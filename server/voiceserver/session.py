@@ -23,7 +23,8 @@ from voiceserver.reply import Reply, ReplySettings
 from voiceserver.speaking import Speaking
 from voiceserver.transcription import Transcription
 from voiceserver.transport import Transport
-from voiceserver.turn import (
+from voiceserver.turn import TurnMachine, TurnSettings
+from voiceserver.turn_events import (
     AbandonTranscription,
     AnnounceSpeechStarted,
     AnnounceSpeechStopped,
@@ -46,11 +47,9 @@ from voiceserver.turn import (
     StartReply,
     StartTranscription,
     TextEntered,
-    TurnMachine,
-    TurnSettings,
 )
-from voiceserver.turn import SpeechStarted as SpeechStartedEvent
-from voiceserver.turn import SpeechStopped as SpeechStoppedEvent
+from voiceserver.turn_events import SpeechStarted as SpeechStartedEvent
+from voiceserver.turn_events import SpeechStopped as SpeechStoppedEvent
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
 from voicewire.clock_offset import ClockOffset
 from voicewire.connection import Connection

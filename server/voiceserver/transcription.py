@@ -9,7 +9,7 @@ from typing import cast
 from voiceaudio.resample import Resampler
 from voiceserver.engines.roles import EngineError, Stt, Transcript
 from voiceserver.logs import SessionLog
-from voiceserver.turn import FinalTranscribed, PartialTranscribed, TranscriptionFailed
+from voiceserver.turn_events import FinalTranscribed, PartialTranscribed, TranscriptionFailed
 
 LONGEST_BACKLOG_S = 60
 """Audio that may wait for the recogniser. When it is further behind than this, the segment fails."""

@@ -18,6 +18,35 @@ Speculation belongs between `_transcribed` and `_commit`: what is started there 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from voiceserver.turn_events import (
+    AbandonTranscription,
+    AnnounceSpeechStarted,
+    AnnounceSpeechStopped,
+    AudioEnded,
+    AudioHeard,
+    CancelReply,
+    CloseSegment,
+    DeadlinePassed,
+    Effect,
+    EndTurn,
+    Event,
+    FinalTranscribed,
+    FinishTranscription,
+    Interrupted,
+    MarkInstant,
+    PartialTranscribed,
+    ReopenTurn,
+    ReplyFailed,
+    ReplyFinished,
+    ReportError,
+    ShowTranscript,
+    SpeechStarted,
+    SpeechStopped,
+    StartReply,
+    StartTranscription,
+    TextEntered,
+    TranscriptionFailed,
+)
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
 from voicewire.marks import Mark
@@ -42,193 +71,6 @@ class TurnSettings(NamedTuple):
     """Whether speech over a reply may cancel it; otherwise it is not listened to."""
     barge_in_ns: int = 200 * NS_PER_MS
     """Speech over a reply that is shorter than this is a backchannel: it cancels nothing and gets no answer."""
-
-
-# --- events, in the past tense
-
-
-class SpeechStarted(NamedTuple):
-    at_ns: int
-    """When the first speech was spoken, on the server's clock; before the VAD could know of it."""
-    position_ms: float = 0.0
-    """The same in the microphone audio."""
-
-
-class SpeechStopped(NamedTuple):
-    last_speech_ns: int
-    """When the last speech was spoken."""
-    position_ms: float = 0.0
-    """The same in the microphone audio."""
-
-
-class AudioHeard(NamedTuple):
-    """Microphone audio arrived, speech or not."""
-
-    until_ns: int
-    """When the newest sample was spoken."""
-    last_speech_ns: int | None
-    """When the newest speech of the open segment was spoken; None outside a segment."""
-
-
-class AudioEnded(NamedTuple):
-    """The client closed the turn. An open segment was stopped just before."""
-
-
-class PartialTranscribed(NamedTuple):
-    turn_id: int
-    segment: int
-    text: str
-    stable_chars: int
-
-
-class FinalTranscribed(NamedTuple):
-    turn_id: int
-    segment: int
-    text: str
-
-
-class TranscriptionFailed(NamedTuple):
-    turn_id: int
-    segment: int
-    message: str
-
-
-class TextEntered(NamedTuple):
-    text: str
-
-
-class Interrupted(NamedTuple):
-    turn_id: int
-
-
-class ReplyFinished(NamedTuple):
-    """The reply was heard to its end."""
-
-    turn_id: int
-
-
-class ReplyFailed(NamedTuple):
-    turn_id: int
-    code: ErrorCode
-    message: str
-
-
-class DeadlinePassed(NamedTuple):
-    pass
-
-
-Event = (
-    SpeechStarted
-    | SpeechStopped
-    | AudioHeard
-    | AudioEnded
-    | PartialTranscribed
-    | FinalTranscribed
-    | TranscriptionFailed
-    | TextEntered
-    | Interrupted
-    | ReplyFinished
-    | ReplyFailed
-    | DeadlinePassed
-)
-
-# --- effects, in the imperative
-
-
-class AnnounceSpeechStarted(NamedTuple):
-    turn_id: int
-    position_ms: float
-
-
-class AnnounceSpeechStopped(NamedTuple):
-    turn_id: int
-    position_ms: float
-
-
-class StartTranscription(NamedTuple):
-    """Open a recogniser stream for a segment; the segment's audio goes into it until `FinishTranscription`."""
-
-    turn_id: int
-    segment: int
-
-
-class FinishTranscription(NamedTuple):
-    """The segment is over: ask for its final transcript."""
-
-    turn_id: int
-    segment: int
-
-
-class CloseSegment(NamedTuple):
-    """Microphone audio stopped coming in mid-speech: end the segment with what was heard. `SpeechStopped` follows."""
-
-
-class AbandonTranscription(NamedTuple):
-    """Cancel the turn's recogniser streams; nobody waits for them."""
-
-    turn_id: int
-
-
-class ReopenTurn(NamedTuple):
-    """The user went on: what was noted of the end of speech is void."""
-
-    turn_id: int
-
-
-class ShowTranscript(NamedTuple):
-    """Tell the client what was said so far."""
-
-    turn_id: int
-    text: str
-    stable_chars: int
-
-
-class StartReply(NamedTuple):
-    """The turn is committed: answer this."""
-
-    turn_id: int
-    text: str
-
-
-class CancelReply(NamedTuple):
-    """Stop making and sending the reply, and throw away what was not sent."""
-
-    turn_id: int
-    reason: CancelReason
-
-
-class EndTurn(NamedTuple):
-    turn_id: int
-    outcome: TurnOutcome
-
-
-class ReportError(NamedTuple):
-    turn_id: int
-    code: ErrorCode
-    message: str
-
-
-class MarkInstant(NamedTuple):
-    turn_id: int
-    mark: Mark
-    at_ns: int
-
-
-Effect = (
-    AnnounceSpeechStarted
-    | AnnounceSpeechStopped
-    | StartTranscription
-    | FinishTranscription
-    | CloseSegment
-    | AbandonTranscription
-    | ReopenTurn
-    | ShowTranscript
-    | StartReply
-    | CancelReply
-    | EndTurn
-    | ReportError
-    | MarkInstant
-)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from tests.voiceserver.stages import BROKEN, ListeningStt, virtually
 from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.logs import SessionLog
 from voiceserver.transcription import LONGEST_BACKLOG_S, Transcription, TranscriptionEvent
-from voiceserver.turn import FinalTranscribed, PartialTranscribed, TranscriptionFailed
+from voiceserver.turn_events import FinalTranscribed, PartialTranscribed, TranscriptionFailed
 
 
 def transcribe(

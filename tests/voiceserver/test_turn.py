@@ -3,8 +3,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceserver.turn import (
-    UNHEARD_NS,
+from voiceserver.turn import UNHEARD_NS, TurnMachine, TurnSettings
+from voiceserver.turn_events import (
     AbandonTranscription,
     AnnounceSpeechStarted,
     AnnounceSpeechStopped,
@@ -32,8 +32,6 @@ from voiceserver.turn import (
     StartTranscription,
     TextEntered,
     TranscriptionFailed,
-    TurnMachine,
-    TurnSettings,
 )
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
