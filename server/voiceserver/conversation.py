@@ -19,6 +19,15 @@ class Conversation:
     def user_said(self, text: str) -> None:
         self._add(ChatMessage(Speaker.USER, text))
 
+    def would_be(self, text: str) -> tuple[ChatMessage, ...]:
+        """The messages, were the user to have said this."""
+        return (*self._messages, ChatMessage(Speaker.USER, text))
+
+    def take_back(self) -> None:
+        """What the user said last was not all: the next utterance holds it too."""
+        if self._messages and self._messages[-1].speaker is Speaker.USER:
+            self._messages.pop()
+
     def user_heard(self, text: str) -> None:
         """The reply, cut to what was heard of it; nothing heard leaves no trace."""
         if text:

@@ -6,7 +6,7 @@ from voiceserver.turn import TurnSettings
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode, ProtocolError
 from voicewire.formats import OPUS_RATES, AudioFormat, Codec
-from voicewire.messages import TurnDetection, TurnDetectionMode
+from voicewire.messages import Endpointing, TurnDetection, TurnDetectionMode
 
 _PLAYABLE = (Codec.OPUS, Codec.PCM_S16LE)
 
@@ -29,10 +29,12 @@ def choose_output(offered: Sequence[AudioFormat]) -> AudioFormat:
     raise _unsupported("output", offered)
 
 
-def turn_settings(asked: TurnDetection, own: TurnSettings) -> TurnSettings:
+def turn_settings(asked: TurnDetection, own: TurnSettings, *, locale: str) -> TurnSettings:
     """The server's settings with what the client asked to be otherwise."""
     return own._replace(
         mode=TurnDetectionMode.VAD if asked.mode is None else asked.mode,
+        locale=locale,
+        is_adaptive=own.is_adaptive if asked.endpointing is None else asked.endpointing is Endpointing.ADAPTIVE,
         silence_ns=own.silence_ns if asked.silence_ms is None else asked.silence_ms * NS_PER_MS,
         barge_in=own.barge_in if asked.barge_in is None else asked.barge_in,
         barge_in_ns=own.barge_in_ns if asked.barge_in_ms is None else asked.barge_in_ms * NS_PER_MS,

@@ -18,6 +18,7 @@ class Playhead:
         self._base_ns = 0
         self._sent_samples = 0
         self._stopped = False
+        self._paused = False
 
     @property
     def sent_samples(self) -> int:
@@ -25,7 +26,7 @@ class Playhead:
 
     def sent(self, samples: int, now_ns: int) -> None:
         """More audio is on its way."""
-        if self.position(now_ns) == self._sent_samples:  # it had run dry: time goes on from here
+        if not self._paused and self.position(now_ns) == self._sent_samples:  # it had run dry: time goes on from here
             self._base_samples, self._base_ns = self._sent_samples, now_ns
         self._sent_samples += samples
 
@@ -40,8 +41,22 @@ class Playhead:
         self._base_samples = self.position(now_ns)
         self._stopped = True
 
+    def pause(self, now_ns: int) -> None:
+        """Nothing is played for now: only a report moves the position."""
+        self._base_samples = self.position(now_ns)
+        self._paused = True
+
+    def resume(self, now_ns: int) -> None:
+        if self._paused:
+            self._paused = False
+            self._base_ns = now_ns
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
     def position(self, now_ns: int) -> int:
-        if self._stopped:
+        if self._stopped or self._paused:
             return self._base_samples
         elapsed = max(0, now_ns - self._base_ns) * self._rate // NS_PER_S
         return min(self._base_samples + elapsed, self._sent_samples)
@@ -91,7 +106,9 @@ class ReplyQueue:
 
     def release(self, now_ns: int) -> list[SpokenFrame]:
         """What may be sent now; after the last of a finished reply, once, a frame without payload."""
-        frames = []
+        frames: list[SpokenFrame] = []
+        if self.playhead.is_paused:
+            return frames
         while self._frames and self.playhead.position(now_ns) >= self._wanted_position(self._frames[0]):
             frame = self._frames.popleft()
             self._waiting -= frame.samples
@@ -114,7 +131,10 @@ class ReplyQueue:
         return self._is_end_written and self.playhead.position(now_ns) >= self.playhead.sent_samples
 
     def deadline(self) -> int | None:
-        """When `release` or `is_heard` will next say something else; None while that depends on what is written."""
+        """When `release` or `is_heard` will next say something else; None while that depends on what is written, or on
+        the end of a pause."""
+        if self.playhead.is_paused:
+            return None
         if self._frames:
             wanted = self._wanted_position(self._frames[0])
             return self.playhead.reaches_ns(wanted) if wanted <= self.playhead.sent_samples else None

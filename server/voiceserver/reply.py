@@ -19,6 +19,9 @@ from voicewire.marks import Mark
 CLAUSES_WAITING = 64
 """Clauses between LLM and TTS; when there are more, the LLM's stream is not read on."""
 
+HELD_CLAUSES = 2
+"""A reply that is held back reads so many clauses of its text, and speaks the first: all of it may be for nothing."""
+
 AUDIO_WAITING_MS = 4_000
 """Audio between TTS and the client; when there is more, TTS is not read on."""
 
@@ -63,7 +66,10 @@ class _Limit(NamedTuple):
 
 
 class Reply:
-    """`run` is the task that makes it; `queue` is what may be sent of it. `encoder` is a fresh one, and its own."""
+    """`run` is the task that makes it; `queue` is what may be sent of it. `encoder` is a fresh one, and its own.
+
+    One that `is_held` makes no more than its beginning until `release`.
+    """
 
     def __init__(
         self,
@@ -77,12 +83,14 @@ class Reply:
         listener: ReplyListener,
         clock: Clock,
         log: SessionLog,
+        is_held: bool = False,
     ) -> None:
         self.turn_id = turn_id
         self.queue = ReplyQueue(settings.output.rate, lead_ms=settings.lead_ms, capacity_ms=AUDIO_WAITING_MS)
         self.spoken = SpokenText(tts.sample_rate)
         self.usage = TokenUsage(0, 0)
-        self._tokens = 0
+        self.tokens = 0
+        """Pieces of text so far."""
         self._llm = llm
         self._tts = tts
         self._settings = settings
@@ -92,7 +100,11 @@ class Reply:
         self._log = log
         self._encoder = encoder
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(CLAUSES_WAITING)
+        self._clauses_read = 0
         self._room = asyncio.Event()
+        self._released = asyncio.Event()
+        if not is_held:
+            self._released.set()
         self._marked: set[Mark] = set()
 
     async def run(self) -> None:
@@ -108,6 +120,10 @@ class Reply:
             failure = failures.exceptions[0]
             assert isinstance(failure, _StageError)
             self._listener.reply_failed(self.turn_id, failure.code, failure.message)
+
+    def release(self) -> None:
+        """Hold back no longer."""
+        self._released.set()
 
     def room_made(self) -> None:
         """Frames were taken from the queue."""
@@ -137,12 +153,15 @@ class Reply:
     async def _take_token(self, token: Token, splitter: ClauseSplitter) -> None:
         self._mark(Mark.LLM_FIRST_TOKEN)
         self.spoken.add_text(token.text)
-        self._listener.reply_token(self.turn_id, self._tokens, token.text)
-        self._tokens += 1
+        self._listener.reply_token(self.turn_id, self.tokens, token.text)
+        self.tokens += 1
         if self._settings.overlapped:
             for clause in splitter.push(token.text):
                 await self._clauses.put(clause)
+                self._clauses_read += 1
                 await asyncio.sleep(0)  # an LLM in full flow never waits: let the clause be spoken
+            if self._clauses_read >= HELD_CLAUSES:
+                await self._released.wait()
 
     async def _speak(self) -> None:
         pending: list[SpeechAudio] = []
@@ -162,6 +181,7 @@ class Reply:
                     else:
                         pending.append(piece)
             self.spoken.end_clause()
+            await self._released.wait()
         if Mark.TTS_FIRST_AUDIO in self._marked:
             self._mark(Mark.TTS_DONE)
         for piece in pending:

@@ -15,13 +15,14 @@ from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
 from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings
 from voiceserver.settings import Pipeline, ServerSettings
+from voiceserver.speculation import SpeculationSettings
 from voiceserver.transport import Disconnected, Transport
 from voiceserver.turn import TurnSettings
 from voiceserver.visitor import NOBODY, Visitor
 from voicewire.clock import NS_PER_MS, Clock
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode, ProtocolError
-from voicewire.messages import Engines, Error, Limits, SessionStart
+from voicewire.messages import Endpointing, Engines, Error, Limits, SessionStart
 
 DRAIN_S = 5.0
 """How long a service that ends waits for replies that are being given."""
@@ -220,9 +221,17 @@ def _session_settings(settings: ServerSettings) -> SessionSettings:
     return SessionSettings(
         turn=TurnSettings(
             silence_ns=settings.silence_ms * NS_PER_MS,
+            is_adaptive=settings.endpointing is Endpointing.ADAPTIVE,
+            resume_ns=settings.resume_ms * NS_PER_MS,
+            speculation=SpeculationSettings(
+                is_on=settings.speculation and settings.pipeline is Pipeline.OVERLAPPED,
+                tries=settings.speculation_tries,
+                wasted_tokens=settings.speculation_waste,
+            ),
             commit_timeout_ns=settings.commit_timeout_ms * NS_PER_MS,
             barge_in=settings.barge_in,
             barge_in_ns=settings.barge_in_ms * NS_PER_MS,
+            barge_in_sure_ns=settings.barge_in_sure_ms * NS_PER_MS,
         ),
         hangover_ms=settings.hangover_ms,
         lead_ms=settings.lead_ms,

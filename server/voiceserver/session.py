@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import NamedTuple
 
+from voiceserver.backchannel import is_echo
 from voiceserver.conversation import Conversation
 from voiceserver.engines.roles import Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
@@ -21,35 +22,45 @@ from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplySettings
 from voiceserver.speaking import Speaking
-from voiceserver.transcription import Transcription
+from voiceserver.transcription import Transcription, TranscriptionEvent
 from voiceserver.transport import Transport
 from voiceserver.turn import TurnMachine, TurnSettings
 from voiceserver.turn_events import (
     AbandonTranscription,
+    AdoptSpeculation,
     AnnounceSpeechStarted,
     AnnounceSpeechStopped,
     AudioEnded,
     AudioHeard,
+    BeginSpeculation,
     CancelReply,
     CloseSegment,
     DeadlinePassed,
+    DropSpeculation,
     Effect,
     EndTurn,
     Event,
     FinishTranscription,
     Interrupted,
+    JudgeTurn,
     MarkInstant,
+    PauseReply,
     ReopenTurn,
     ReplyFailed,
     ReplyFinished,
     ReportError,
+    ResumeReply,
     ShowTranscript,
+    SpeculationFailed,
+    SpeculationWasted,
     StartReply,
     StartTranscription,
     TextEntered,
+    TranscriptionFailed,
 )
 from voiceserver.turn_events import SpeechStarted as SpeechStartedEvent
 from voiceserver.turn_events import SpeechStopped as SpeechStoppedEvent
+from voiceserver.words import words_of
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
 from voicewire.clock_offset import ClockOffset
 from voicewire.connection import Connection
@@ -59,6 +70,7 @@ from voicewire.marks import Mark
 from voicewire.messages import (
     AudioAck,
     AudioEnd,
+    CancelReason,
     Error,
     GoingAway,
     Interrupt,
@@ -66,6 +78,8 @@ from voicewire.messages import (
     Message,
     Playback,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     SpeechStarted,
     SpeechStopped,
     TextInput,
@@ -86,6 +100,11 @@ class EngineSet(NamedTuple):
     stt: Stt
     llm: Llm
     tts: Tts
+
+    @property
+    def llm_acts(self) -> bool:
+        """What the language model does has effects beyond its words: it is never asked before the turn is committed."""
+        return bool(getattr(self.llm, "acts", False))
 
 
 class SessionSettings(NamedTuple):
@@ -136,7 +155,11 @@ class Session:
         self._settings = settings
         self._clock = clock
         self._log = SessionLog(agreement.session_id)
-        self._machine = TurnMachine(turn_settings(agreement.start.turn_detection, settings.turn))
+        own = settings.turn
+        if engines.llm_acts:
+            own = own._replace(speculation=own.speculation._replace(is_on=False))
+        start = agreement.start
+        self._machine = TurnMachine(turn_settings(start.turn_detection, own, locale=start.locale))
         self._outbox = Outbox(
             connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck
         )
@@ -375,8 +398,30 @@ class Session:
                 self._outbox.put(TranscriptPartial(turn_id=turn_id, text=text, stable_chars=stable_chars))
             case MarkInstant(turn_id, mark, at_ns):
                 self._mark(turn_id, mark, at_ns)
+            case BeginSpeculation(turn_id, attempt, text):
+                self._speaking.begin(
+                    turn_id,
+                    attempt,
+                    self.conversation.would_be(text),
+                    self._spawn,
+                    lambda: self._apply(SpeculationFailed(turn_id, attempt)),
+                )
+            case DropSpeculation(_, attempt):
+                self._apply(SpeculationWasted(self._speaking.drop(attempt)))
+            case AdoptSpeculation(turn_id, attempt, text):
+                self._committed(turn_id, text)
+                self._speaking.adopt(attempt, self._clock.now_ns())
             case StartReply(turn_id, text):
-                self._start_reply(turn_id, text)
+                self._committed(turn_id, text)
+                self._speaking.start(turn_id, self.conversation.messages, self._spawn)
+            case PauseReply(turn_id):
+                self._speaking.pause(self._clock.now_ns())
+                self._outbox.put(ReplyPaused(turn_id=turn_id))
+            case ResumeReply(turn_id):
+                self._speaking.resume(self._clock.now_ns())
+                self._outbox.put(ReplyResumed(turn_id=turn_id))
+            case JudgeTurn():
+                pass
             case CancelReply():
                 self._cancel_reply(effect)
             case EndTurn():
@@ -393,11 +438,17 @@ class Session:
             audio_rate=self._hearing.rate,
             locale=self._agreement.start.locale,
             overlapped=self._settings.overlapped,
-            emit=self._apply,
+            emit=self._transcribed,
             log=self._log,
         )
         task = self._spawn(transcription.run(), f"stt of turn {turn_id}")
         self._transcriptions[segment] = (transcription, task)
+
+    def _transcribed(self, event: TranscriptionEvent) -> None:
+        if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
+            said = self._speaking.said(self._clock.now_ns())
+            event = event._replace(is_echo=is_echo(words_of(event.text), words_of(said)))
+        self._apply(event)
 
     def _abandon_transcriptions(self) -> None:
         for transcription, task in self._transcriptions.values():
@@ -406,17 +457,18 @@ class Session:
                 task.cancel()
         self._transcriptions.clear()
 
-    def _start_reply(self, turn_id: int, text: str) -> None:
+    def _committed(self, turn_id: int, text: str) -> None:
         self._log.info("turn committed", turn=turn_id, words=len(text.split()))
         self._transcriptions.clear()
         self._outbox.put(TranscriptFinal(turn_id=turn_id, text=text))
         self.conversation.user_said(text)
-        self._speaking.start(turn_id, self.conversation.messages, self._spawn)
 
     def _cancel_reply(self, cancel: CancelReply) -> None:
         now_ns = self._clock.now_ns()
         self._speaking.cancel(now_ns)
         self._outbox.drop_reply(cancel.turn_id)
+        if cancel.reason is CancelReason.RESUMED:
+            self.conversation.take_back()
         heard_ms, heard_text = self._speaking.heard(now_ns)
         self._outbox.put(
             ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
@@ -433,7 +485,15 @@ class Session:
             reply = self._speaking.end()
             self._active_ns = self._clock.now_ns()
         usage = self._usage(reply)
-        self._outbox.put(TurnEnd(turn_id=end.turn_id, outcome=end.outcome, latencies_ms=latencies_ms, usage=usage))
+        self._outbox.put(
+            TurnEnd(
+                turn_id=end.turn_id,
+                outcome=end.outcome,
+                latencies_ms=latencies_ms,
+                usage=usage,
+                speculation=self._speaking.settle().message(),
+            )
+        )
         self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)
 
     def _usage(self, reply: Reply | None) -> Usage:

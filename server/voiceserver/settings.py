@@ -14,6 +14,7 @@ from msgspec import Meta
 from voiceserver.engines.registry import Role
 from voiceserver.engines.spec import EngineSpec, SpecError, explain
 from voiceserver.origins import OriginPolicy
+from voicewire.messages import Endpointing
 
 ENV_PREFIX = "VOICECLI_"
 
@@ -79,12 +80,30 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Annotated[Pipeline, _about("Whether the stages overlap, or wait for each other.")] = Pipeline.OVERLAPPED
 
     silence_ms: Annotated[int, _about("Silence that ends the user's turn.", ge=100, le=10_000)] = 600
+    endpointing: Annotated[
+        Endpointing,
+        _about("Whether that silence is shorter after what sounds complete, and longer after what does not."),
+    ] = Endpointing.ADAPTIVE
+    resume_ms: Annotated[
+        int,
+        _about(
+            "Who goes on so shortly after the turn ended had not finished; 0 never takes a turn back.", ge=0, le=5_000
+        ),
+    ] = 1_000
+    speculation: Annotated[bool, _about("Whether answers are begun before the turn has ended, and held back.")] = True
+    speculation_tries: Annotated[int, _about("Answers begun early for one turn, at most.", ge=1, le=100)] = 6
+    speculation_waste: Annotated[
+        int, _about("A session that has thrown away so many tokens begins no more answers early.", ge=0, le=10_000_000)
+    ] = 20_000
     hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
     commit_timeout_ms: Annotated[
         int, _about("How long after the silence a turn waits for its transcript.", ge=0, le=30_000)
     ] = 1_500
     barge_in: Annotated[bool, _about("Whether speech over a reply cancels it.")] = True
     barge_in_ms: Annotated[int, _about("Shorter speech over a reply does not cancel it.", ge=0, le=5_000)] = 200
+    barge_in_sure_ms: Annotated[
+        int, _about("Speech over a reply that lasts so long cancels it though no word was understood.", ge=0, le=10_000)
+    ] = 700
     lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=100, le=5_000)] = 500
 
     auth: Annotated[
@@ -128,6 +147,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     log_level: Annotated[LogLevel, _about("What is logged: this, and what is graver.")] = LogLevel.INFO
     log_format: Annotated[LogFormat, _about("How it is logged.")] = LogFormat.TEXT
+
+    @property
+    def fixed_silence_ms(self) -> int | None:
+        """The silence that ends every turn, unless a client asks for another; None where it depends on the words."""
+        return self.silence_ms if self.endpointing is Endpointing.FIXED else None
 
     def engine(self, role: Role) -> EngineSpec:
         """The engine asked for, with every setting of it. Raises SpecError."""

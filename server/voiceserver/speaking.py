@@ -1,17 +1,27 @@
-"""The reply being given: made in a task of its own, sent a lead ahead of the playhead, cut where the user cuts it."""
+"""The reply being given: made in a task of its own, sent a lead ahead of the playhead, cut where the user cuts it.
+
+And the one that may be given next: begun before the turn is committed, and held back until then.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple
 
 from voiceserver.engines.roles import ChatMessage, Llm, Tts
+from voiceserver.held import HeldBack
 from voiceserver.logs import SessionLog
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplyListener, ReplySettings
+from voiceserver.speculation import Ledger, saved_ns
 from voiceserver.speech_encoder import SpeechEncoder
-from voicewire.clock import Clock
+from voicewire.clock import NS_PER_MS, Clock
+from voicewire.marks import Mark
 
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
+
+
+ECHO_AHEAD_NS = 1_000 * NS_PER_MS
+"""What a microphone hears of the reply may be so much ahead of the playhead as it is known here."""
 
 
 class HeardReply(NamedTuple):
@@ -21,8 +31,17 @@ class HeardReply(NamedTuple):
     text: str
 
 
+class _Held(NamedTuple):
+    """A reply that is held back."""
+
+    attempt: int
+    reply: Reply
+    task: asyncio.Task[None]
+    notes: HeldBack
+
+
 class Speaking:
-    """At most one reply at a time. Never awaits; `spawn` makes a task that somebody owns."""
+    """At most one reply at a time, or one that is held back. Never awaits; `spawn` makes a task that somebody owns."""
 
     def __init__(
         self, llm: Llm, tts: Tts, settings: ReplySettings, *, listener: ReplyListener, clock: Clock, log: SessionLog
@@ -37,6 +56,11 @@ class Speaking:
         """Of the next reply, made ahead of it."""
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
+        self._held: _Held | None = None
+        self._ledger = Ledger()
+        """Of the turn that is next to end."""
+        self.session_ledger = Ledger()
+        """Of the turns before it."""
         self._silent = asyncio.Event()
         self._silent.set()
 
@@ -51,19 +75,73 @@ class Speaking:
 
     def start(self, turn_id: int, conversation: tuple[ChatMessage, ...], spawn: Spawn) -> None:
         assert self._reply is None, "the reply before it has ended"
-        self._reply = Reply(
-            turn_id,
-            llm=self._llm,
-            tts=self._tts,
-            encoder=self._encoder,
-            settings=self._settings,
-            conversation=conversation,
-            listener=self._listener,
-            clock=self._clock,
-            log=self._log,
-        )
+        self._reply = self._new_reply(turn_id, conversation, self._listener)
         self._silent.clear()
         self._task = spawn(self._reply.run(), f"reply of turn {turn_id}")
+
+    def begin(
+        self,
+        turn_id: int,
+        attempt: int,
+        conversation: tuple[ChatMessage, ...],
+        spawn: Spawn,
+        on_failure: Callable[[], None],
+    ) -> None:
+        """Make a reply, and hold it back."""
+        assert self._held is None, "the attempt before it was dropped"
+        notes = HeldBack(self._listener, on_failure)
+        reply = self._new_reply(turn_id, conversation, notes, is_held=True)
+        self._held = _Held(attempt, reply, spawn(reply.run(), f"attempt {attempt} at turn {turn_id}"), notes)
+        self._ledger.started += 1
+
+    def drop(self, attempt: int) -> int:
+        """Throw away the reply that is held back. Returns the tokens that it had cost."""
+        held, self._held = self._held, None
+        assert held is not None, "it was begun"
+        assert held.attempt == attempt, "only one is held"
+        held.task.cancel()
+        self._encoder = self._new_encoder()
+        self._ledger.cancelled += 1
+        self._ledger.wasted_tokens += held.reply.tokens
+        self._ledger.wasted_tts_ms += held.reply.spoken.duration_ms
+        return held.reply.tokens
+
+    def adopt(self, attempt: int, committed_ns: int) -> None:
+        """Give the reply that was held back."""
+        held, self._held = self._held, None
+        assert held is not None, "it was begun"
+        assert held.attempt == attempt, "only one is held"
+        assert self._reply is None, "the reply before it has ended"
+        requested_ns = held.notes.at(Mark.LLM_REQUESTED)
+        if requested_ns is not None:
+            self._ledger.saved_ns += saved_ns(requested_ns, held.notes.at(Mark.TTS_FIRST_AUDIO), committed_ns)
+        self._ledger.hit += 1
+        self._reply, self._task = held.reply, held.task
+        self._silent.clear()
+        held.notes.open()
+        held.reply.release()
+
+    def settle(self) -> Ledger:
+        """A turn has ended: what came of what was begun early for it."""
+        ledger, self._ledger = self._ledger, Ledger()
+        self.session_ledger.add(ledger)
+        return ledger
+
+    def pause(self, now_ns: int) -> None:
+        """Send no more of the reply for now; the listener hears no more of it either."""
+        if self._reply is not None:
+            self._reply.queue.playhead.pause(now_ns)
+
+    def resume(self, now_ns: int) -> None:
+        if self._reply is not None:
+            self._reply.queue.playhead.resume(now_ns)
+
+    def said(self, now_ns: int) -> str:
+        """The text of the reply that a microphone may have heard by now."""
+        if self._reply is None:
+            return ""
+        position = self._reply.queue.playhead.position(now_ns + ECHO_AHEAD_NS)
+        return self._reply.spoken.heard(position * 1000 / self._settings.output.rate)
 
     def played(self, turn_id: int, played_ms: float, now_ns: int) -> None:
         """What the client says of its playhead; of another turn, nothing."""
@@ -112,6 +190,22 @@ class Speaking:
             self._encoder = self._new_encoder()
             self._silent.set()
         return reply
+
+    def _new_reply(
+        self, turn_id: int, conversation: tuple[ChatMessage, ...], listener: ReplyListener, *, is_held: bool = False
+    ) -> Reply:
+        return Reply(
+            turn_id,
+            llm=self._llm,
+            tts=self._tts,
+            encoder=self._encoder,
+            settings=self._settings,
+            conversation=conversation,
+            listener=listener,
+            clock=self._clock,
+            log=self._log,
+            is_held=is_held,
+        )
 
     def _new_encoder(self) -> SpeechEncoder:
         return SpeechEncoder(self._tts.sample_rate, self._settings.output)

@@ -1,9 +1,9 @@
 """The turn machine: everything that decides a turn, and nothing else.
 
     microphone   SpeechStarted, SpeechStopped, AudioHeard, AudioEnded ─┐
-    recogniser   PartialTranscribed, FinalTranscribed, ...            ─┼─> step(event, now_ns) -> [Effect, ...]
+    recogniser   PartialTranscribed, FinalTranscribed, TurnJudged, ...─┼─> step(event, now_ns) -> [Effect, ...]
     client       TextEntered, Interrupted                             ─┤
-    reply        ReplyFinished, ReplyFailed                           ─┤
+    reply        ReplyFinished, ReplyFailed, SpeculationFailed, ...   ─┤
     one timer    DeadlinePassed, at deadline()                        ─┘
 
 Two rules keep stale audio out of an ear. Only `step` changes what turn it is, and it never awaits, so nothing can come
@@ -12,41 +12,60 @@ one that is no longer current changes nothing.
 
 At any time there is at most one turn being spoken (uncommitted) and at most one reply being given. A turn is committed
 when its silence was heard *and* its transcript is final, or at a second deadline, with what was transcribed so far.
-Speculation belongs between `_transcribed` and `_commit`: what is started there is adopted or thrown away here.
+
+* How long that silence must be, `endpointing.py` says.
+* An answer may be begun before, and held back (`speculation.py` says when): at most one at a time, and none while a
+  reply is being given. At the commit it is adopted when it is to what was said, and otherwise thrown away.
+* Speech over a reply pauses it at once. It is an interruption once it lasted, or has words that are no nod and no echo
+  (`backchannel.py`); otherwise the reply goes on. One just after the commit shows that the user had not finished: the
+  reply is taken back, and what they said begins the new turn.
 """
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from voiceserver.backchannel import is_backchannel, is_order
+from voiceserver.endpointing import Endpointing, EndpointingSettings
+from voiceserver.speculation import SpeculationSettings, Speculator
 from voiceserver.turn_events import (
     AbandonTranscription,
+    AdoptSpeculation,
     AnnounceSpeechStarted,
     AnnounceSpeechStopped,
     AudioEnded,
     AudioHeard,
+    BeginSpeculation,
     CancelReply,
     CloseSegment,
     DeadlinePassed,
+    DropSpeculation,
     Effect,
     EndTurn,
     Event,
     FinalTranscribed,
     FinishTranscription,
     Interrupted,
+    JudgeTurn,
     MarkInstant,
     PartialTranscribed,
+    PauseReply,
     ReopenTurn,
     ReplyFailed,
     ReplyFinished,
     ReportError,
+    ResumeReply,
     ShowTranscript,
+    SpeculationFailed,
+    SpeculationWasted,
     SpeechStarted,
     SpeechStopped,
     StartReply,
     StartTranscription,
     TextEntered,
     TranscriptionFailed,
+    TurnJudged,
 )
+from voiceserver.words import words_of
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
 from voicewire.marks import Mark
@@ -60,17 +79,30 @@ STALL_NS = 300 * NS_PER_MS
 """When microphone audio stops coming without `audio_end`, silence is called reached this much later: long enough for a
 network stall or a recorder's piece, short enough for a client that sends nothing while it hears nothing."""
 
+WORDS_AWAITED_NS = 400 * NS_PER_MS
+"""How long a paused reply waits, once the speech over it has stopped, for the words that tell what it was."""
+
 
 class TurnSettings(NamedTuple):
     mode: TurnDetectionMode = TurnDetectionMode.VAD
+    locale: str = "en"
     silence_ns: int = 600 * NS_PER_MS
     """Silence after the last speech that commits a turn."""
+    is_adaptive: bool = False
+    """Whether that silence depends on what was said."""
+    has_judge: bool = False
+    """Whether there is a model of the end of turns to ask."""
     commit_timeout_ns: int = 1500 * NS_PER_MS
     """How long after that a final transcript is waited for."""
     barge_in: bool = True
     """Whether speech over a reply may cancel it; otherwise it is not listened to."""
     barge_in_ns: int = 200 * NS_PER_MS
-    """Speech over a reply that is shorter than this is a backchannel: it cancels nothing and gets no answer."""
+    """Speech over a reply that is shorter than this cancels nothing and gets no answer."""
+    barge_in_sure_ns: int = 200 * NS_PER_MS
+    """Speech over a reply that lasts so long cancels it though nothing was understood; before, it takes words."""
+    resume_ns: int = 0
+    """Who goes on so shortly after the commit had not finished. 0: the turn stays as it was."""
+    speculation: SpeculationSettings = SpeculationSettings()
 
 
 @dataclass(slots=True)
@@ -78,17 +110,29 @@ class _Utterance:
     """The turn being spoken."""
 
     turn_id: int
-    over_reply: bool
-    """Began over a reply that it has not cancelled (yet)."""
     segment_began_ns: int
+    resumes: str = ""
+    """What the user had said just before, in the turn whose reply this began over."""
+    prefix: str = ""
+    """The same, once it is clear that this is the rest of it."""
     speaking: bool = True
     segment: int = 0
     finals: dict[int, str] = field(default_factory=dict)
     """Final transcripts by segment."""
     partial: str = ""
     """The newest partial of the segment that has no final yet."""
+    is_stable: bool = True
+    """The recogniser does not expect that partial to change."""
+    is_echo: bool = False
+    """The segment's words are those of the reply."""
     has_partial: bool = False
     last_speech_ns: int = 0
+    """So far."""
+    silence_ns: int = 0
+    """Heard since then, while the segment is open."""
+    stopped_ns: int = 0
+    finished: float | None = None
+    """What a model of the end of turns says of this pause."""
     ended: bool = False
     """The client said so: no silence is waited for."""
     ended_ns: int = 0
@@ -97,11 +141,28 @@ class _Utterance:
     def transcribed(self) -> bool:
         return len(self.finals) == self.segment + 1
 
-    def text(self) -> str:
+    @property
+    def spoken_ns(self) -> int:
+        """Length of the segment's speech so far."""
+        return self.last_speech_ns - self.segment_began_ns
+
+    def own_text(self) -> str:
         said = [self.finals[segment] for segment in sorted(self.finals)]
         if not self.transcribed:
             said.append(self.partial)
         return " ".join(words for words in said if words)
+
+    def text(self) -> str:
+        return f"{self.prefix} {self.own_text()}".strip()
+
+
+class _Reply(NamedTuple):
+    """The reply being given."""
+
+    turn_id: int
+    to: str = ""
+    """What was said; nothing where it was typed."""
+    committed_ns: int = 0
 
 
 class TurnMachine:
@@ -109,13 +170,18 @@ class TurnMachine:
         self._settings = settings
         self._last_turn_id = last_turn_id
         self._utterance: _Utterance | None = None
-        self._reply_id: int | None = None
+        self._reply: _Reply | None = None
+        self._is_paused = False
+        self._false_alarms = 0
+        """How often the reply was paused for nothing."""
         self._heard_ns: int | None = None
+        self._endpointing = Endpointing(EndpointingSettings(settings.silence_ns, settings.is_adaptive), settings.locale)
+        self._speculator = Speculator(settings.speculation, settings.locale)
 
     @property
     def reply_id(self) -> int | None:
         """The turn whose reply is being given: made, sent or still playing."""
-        return self._reply_id
+        return self._reply.turn_id if self._reply else None
 
     @property
     def last_turn_id(self) -> int:
@@ -128,15 +194,8 @@ class TurnMachine:
 
     def deadline(self) -> int | None:
         """When to call `step(DeadlinePassed(), now_ns)`, unless another event comes first."""
-        utterance = self._utterance
-        if utterance is None:
-            return None
-        if utterance.speaking:
-            return self._stalled_ns()
-        silence_ns = self._silence_reached_ns(utterance)
-        if silence_ns is None:
-            return None
-        return silence_ns if utterance.transcribed else silence_ns + self._settings.commit_timeout_ns
+        deadlines = [at for at in (self._commit_deadline(), self._resume_deadline()) if at is not None]
+        return min(deadlines, default=None)
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
         """What follows from `event`. Deadlines are checked on every event, so a late timer loses nothing."""
@@ -154,44 +213,59 @@ class TurnMachine:
                 effects += self._transcribed(event, now_ns)
             case TranscriptionFailed():
                 effects += self._transcription_failed(event)
+            case TurnJudged():
+                self._judged(event)
             case TextEntered():
                 effects += self._text_entered(event, now_ns)
             case Interrupted(turn_id):
-                if turn_id == self._reply_id:
+                if turn_id == self.reply_id:
                     effects += self._cancel_reply(CancelReason.INTERRUPT)
             case ReplyFinished(turn_id):
-                if turn_id == self._reply_id:
-                    self._reply_id = None
+                if turn_id == self.reply_id:
+                    self._forget_reply()
                     effects.append(EndTurn(turn_id, TurnOutcome.COMPLETED))
             case ReplyFailed(turn_id, code, message):
-                if turn_id == self._reply_id:
+                if turn_id == self.reply_id:
                     effects.append(ReportError(turn_id, code, message))
                     effects += self._cancel_reply(CancelReason.FAILED)
+            case SpeculationFailed(turn_id, attempt):
+                effects += self._speculation_failed(turn_id, attempt)
+            case SpeculationWasted(tokens):
+                self._speculator.wasted(tokens)
             case DeadlinePassed():
                 pass
-        return effects + self._commit_when_due(now_ns)
+        return effects + self._resume_when_due(now_ns) + self._commit_when_due(now_ns) + self._speculate()
 
     # --- the user's speech
 
     def _speech_started(self, event: SpeechStarted) -> list[Effect]:
-        if self._reply_id is not None and not self._settings.barge_in:
+        reply = self._reply
+        if reply is not None and not self._settings.barge_in:
             return []
+        effects: list[Effect] = []
         utterance = self._utterance
         if utterance is None:
             self._last_turn_id += 1
-            utterance = _Utterance(self._last_turn_id, self._reply_id is not None, event.at_ns)
+            utterance = _Utterance(self._last_turn_id, event.at_ns)
             self._utterance = utterance
-            return [
-                AnnounceSpeechStarted(utterance.turn_id, event.position_ms),
-                StartTranscription(utterance.turn_id, utterance.segment),
-            ]
+        else:
+            utterance.segment += 1
+            effects.append(ReopenTurn(utterance.turn_id))
         utterance.speaking = True
-        utterance.segment += 1
-        utterance.segment_began_ns = event.at_ns
+        utterance.segment_began_ns = utterance.last_speech_ns = event.at_ns
+        utterance.silence_ns = 0
         utterance.partial = ""
+        utterance.is_echo = False
+        utterance.finished = None
         utterance.ended = False
+        if reply is not None:
+            if event.at_ns <= reply.committed_ns + self._settings.resume_ns:
+                utterance.resumes = reply.to
+            # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
+            if not self._false_alarms:
+                effects += self._pause_reply()
         return [
-            ReopenTurn(utterance.turn_id),
+            *effects,
             AnnounceSpeechStarted(utterance.turn_id, event.position_ms),
             StartTranscription(utterance.turn_id, utterance.segment),
         ]
@@ -202,29 +276,31 @@ class TurnMachine:
             return []
         utterance.speaking = False
         utterance.last_speech_ns = event.last_speech_ns
-        effects = self._confirm_barge_in(event.last_speech_ns)
+        utterance.stopped_ns = now_ns
+        effects = self._interrupt_when_sure(utterance)
+        turn_id, segment = utterance.turn_id, utterance.segment
         return [
             *effects,
-            AnnounceSpeechStopped(utterance.turn_id, event.position_ms),
-            MarkInstant(utterance.turn_id, Mark.AUDIO_LAST_SPEECH, event.last_speech_ns),
-            MarkInstant(utterance.turn_id, Mark.VAD_CLOSED, now_ns),
-            FinishTranscription(utterance.turn_id, utterance.segment),
+            AnnounceSpeechStopped(turn_id, event.position_ms),
+            MarkInstant(turn_id, Mark.AUDIO_LAST_SPEECH, event.last_speech_ns),
+            MarkInstant(turn_id, Mark.VAD_CLOSED, now_ns),
+            FinishTranscription(turn_id, segment),
+            *([JudgeTurn(turn_id, segment)] if self._settings.has_judge else []),
         ]
 
     def _audio_heard(self, event: AudioHeard) -> list[Effect]:
         self._heard_ns = event.until_ns
-        if event.last_speech_ns is None:
-            return []
-        return self._confirm_barge_in(event.last_speech_ns)
-
-    def _confirm_barge_in(self, last_speech_ns: int) -> list[Effect]:
-        """Cancel the reply once there was enough speech over it in one segment: two coughs are no sentence."""
         utterance = self._utterance
-        if utterance is None or self._reply_id is None:
+        if event.last_speech_ns is None or utterance is None or not utterance.speaking:
             return []
-        if last_speech_ns - utterance.segment_began_ns < self._settings.barge_in_ns:
+        utterance.last_speech_ns = event.last_speech_ns
+        utterance.silence_ns = event.until_ns - event.last_speech_ns
+        if self._reply is None:
             return []
-        return self._cancel_reply(CancelReason.BARGE_IN)
+        effects = self._interrupt_when_sure(utterance)
+        if self._reply is not None and utterance.spoken_ns >= self._settings.barge_in_ns:
+            effects += self._pause_reply()
+        return effects
 
     def _audio_ended(self, now_ns: int) -> list[Effect]:
         utterance = self._utterance
@@ -247,15 +323,20 @@ class TurnMachine:
         if event.text and not utterance.has_partial:
             utterance.has_partial = True
             effects.append(MarkInstant(utterance.turn_id, Mark.STT_FIRST_PARTIAL, now_ns))
+        if event.segment == utterance.segment:
+            utterance.is_echo = event.is_echo
         if isinstance(event, FinalTranscribed):
             utterance.finals[event.segment] = event.text
-            text = utterance.text()
             if utterance.transcribed and not utterance.speaking:
                 effects.append(MarkInstant(utterance.turn_id, Mark.STT_FINAL, now_ns))
+            effects += self._interrupt_when_sure(utterance)
+            text = utterance.text()
             return [*effects, ShowTranscript(utterance.turn_id, text, len(text))]
         if event.segment != utterance.segment or event.text == utterance.partial:
             return effects
         utterance.partial = event.text
+        utterance.is_stable = event.stable_chars >= len(event.text)
+        effects += self._interrupt_when_sure(utterance)
         text = utterance.text()
         stable = len(text) - len(event.text) + min(event.stable_chars, len(event.text))
         return [*effects, ShowTranscript(utterance.turn_id, text, stable)]
@@ -267,14 +348,77 @@ class TurnMachine:
         return self._fail(utterance, event.message)
 
     def _fail(self, utterance: _Utterance, message: str) -> list[Effect]:
-        self._utterance = None
         return [
             ReportError(utterance.turn_id, ErrorCode.STT_FAILED, message),
-            AbandonTranscription(utterance.turn_id),
-            EndTurn(utterance.turn_id, TurnOutcome.FAILED),
+            *self._abandon(utterance, TurnOutcome.FAILED),
         ]
 
+    def _judged(self, event: TurnJudged) -> None:
+        utterance = self._utterance
+        if utterance is None or utterance.speaking or utterance.turn_id != event.turn_id:
+            return
+        if utterance.segment == event.segment:
+            utterance.finished = event.finished
+
+    # --- speech over a reply
+
+    def _interrupt_when_sure(self, utterance: _Utterance) -> list[Effect]:
+        reply = self._reply
+        if reply is None or not self._is_interruption(utterance):
+            return []
+        rest = utterance.own_text()
+        if not utterance.resumes or is_order(words_of(rest)):
+            return self._cancel_reply(CancelReason.BARGE_IN)
+        utterance.prefix, utterance.resumes = utterance.resumes, ""
+        self._endpointing.cut_off()
+        return self._cancel_reply(CancelReason.RESUMED)
+
+    def _is_interruption(self, utterance: _Utterance) -> bool:
+        """Enough speech in one segment (two coughs are no sentence), and words; or so much that they do not matter."""
+        if utterance.spoken_ns < self._settings.barge_in_ns or utterance.is_echo:
+            return False
+        words = words_of(utterance.finals.get(utterance.segment, utterance.partial))
+        if words:
+            return not is_backchannel(words)
+        return utterance.segment not in utterance.finals and utterance.spoken_ns >= self._settings.barge_in_sure_ns
+
+    def _pause_reply(self) -> list[Effect]:
+        if self._reply is None or self._is_paused:
+            return []
+        self._is_paused = True
+        return [PauseReply(self._reply.turn_id)]
+
+    def _resume_reply(self) -> list[Effect]:
+        if self._reply is None or not self._is_paused:
+            return []
+        self._is_paused = False
+        self._false_alarms += 1
+        return [ResumeReply(self._reply.turn_id)]
+
+    def _resume_deadline(self) -> int | None:
+        utterance = self._utterance
+        if not self._is_paused or utterance is None or utterance.speaking:
+            return None
+        if utterance.transcribed or utterance.spoken_ns < self._settings.barge_in_ns:
+            return utterance.stopped_ns
+        return utterance.stopped_ns + WORDS_AWAITED_NS
+
+    def _resume_when_due(self, now_ns: int) -> list[Effect]:
+        deadline = self._resume_deadline()
+        return self._resume_reply() if deadline is not None and now_ns >= deadline else []
+
     # --- commit
+
+    def _commit_deadline(self) -> int | None:
+        utterance = self._utterance
+        if utterance is None:
+            return None
+        if utterance.speaking:
+            return self._stalled_ns()
+        silence_ns = self._silence_reached_ns(utterance)
+        if silence_ns is None:
+            return None
+        return silence_ns if utterance.transcribed else silence_ns + self._settings.commit_timeout_ns
 
     def _stalled_ns(self) -> int | None:
         """When a segment whose audio stopped coming has ended all the same; None while only `audio_end` may say so."""
@@ -288,20 +432,20 @@ class TurnMachine:
             return utterance.ended_ns
         if self._settings.mode is TurnDetectionMode.MANUAL:
             return None
-        silence_ns = utterance.last_speech_ns + self._settings.silence_ns
+        silence_ns = utterance.last_speech_ns + self._endpointing.silence_ns(utterance.text(), utterance.finished)
         heard = self._heard_ns is not None and self._heard_ns >= silence_ns - UNHEARD_NS
         return silence_ns if heard else silence_ns + STALL_NS
 
     def _commit_when_due(self, now_ns: int) -> list[Effect]:
-        deadline = self.deadline()
+        deadline = self._commit_deadline()
         utterance = self._utterance
         if utterance is None or deadline is None or now_ns < deadline:
             return []
         if utterance.speaking:
             return [CloseSegment()]
         text = utterance.text()
-        if utterance.over_reply and self._reply_id is not None and not utterance.ended:
-            return self._drop(utterance)
+        if self._reply is not None and not utterance.ended:
+            return self._drop(utterance)  # it was no interruption
         if not text and not utterance.transcribed:
             return self._fail(utterance, "the speech recogniser did not answer in time; say it again")
         if not text:
@@ -309,41 +453,84 @@ class TurnMachine:
         return self._commit(utterance, text, now_ns)
 
     def _commit(self, utterance: _Utterance, text: str, now_ns: int) -> list[Effect]:
-        self._utterance = None
+        turn_id = utterance.turn_id
         effects = self._cancel_reply(CancelReason.BARGE_IN)
         if not utterance.transcribed:
-            effects.append(AbandonTranscription(utterance.turn_id))
-        self._reply_id = utterance.turn_id
-        return [
-            *effects,
-            MarkInstant(utterance.turn_id, Mark.TURN_COMMITTED, now_ns),
-            StartReply(utterance.turn_id, text),
-        ]
+            effects.append(AbandonTranscription(turn_id))
+        if not utterance.prefix:
+            self._endpointing.ended_well()
+        if self._speculator.is_void(text):
+            effects += self._drop_speculation(utterance)
+        is_ready = self._speculator.words is not None
+        answer = AdoptSpeculation(turn_id, self._speculator.attempt, text) if is_ready else StartReply(turn_id, text)
+        self._utterance = None
+        self._speculator.turn_over()
+        self._reply = _Reply(turn_id, text, now_ns)
+        return [*effects, MarkInstant(turn_id, Mark.TURN_COMMITTED, now_ns), answer]
 
     def _drop(self, utterance: _Utterance) -> list[Effect]:
-        """A turn without words, or too short over a reply to count."""
+        """A turn without words, or one over a reply that does not count."""
+        return self._abandon(utterance, TurnOutcome.NO_SPEECH)
+
+    def _abandon(self, utterance: _Utterance, outcome: TurnOutcome) -> list[Effect]:
+        effects = [*self._resume_reply(), *self._drop_speculation(utterance)]
         self._utterance = None
-        return [AbandonTranscription(utterance.turn_id), EndTurn(utterance.turn_id, TurnOutcome.NO_SPEECH)]
+        self._speculator.turn_over()
+        return [*effects, AbandonTranscription(utterance.turn_id), EndTurn(utterance.turn_id, outcome)]
 
     def _text_entered(self, event: TextEntered, now_ns: int) -> list[Effect]:
         """A typed utterance takes the place of one being spoken, and of a reply being given."""
-        effects: list[Effect] = []
+        effects = self._cancel_reply(CancelReason.TEXT_INPUT)
         if self._utterance is not None:
-            effects += self._drop(self._utterance)
-        effects += self._cancel_reply(CancelReason.TEXT_INPUT)
+            effects = [*self._drop(self._utterance), *effects]
         self._last_turn_id += 1
-        self._reply_id = self._last_turn_id
+        self._reply = _Reply(self._last_turn_id, committed_ns=now_ns)
         return [
             *effects,
-            MarkInstant(self._reply_id, Mark.TURN_COMMITTED, now_ns),
-            StartReply(self._reply_id, event.text),
+            MarkInstant(self._last_turn_id, Mark.TURN_COMMITTED, now_ns),
+            StartReply(self._last_turn_id, event.text),
         ]
+
+    # --- answers begun early
+
+    def _speculate(self) -> list[Effect]:
+        utterance = self._utterance
+        if utterance is None:
+            return []
+        text = utterance.text()
+        effects = self._drop_speculation(utterance) if self._speculator.is_void(text) else []
+        if self._reply is not None:
+            return effects
+        silence_ns = utterance.silence_ns if utterance.speaking else self._settings.speculation.silence_ns
+        if self._speculator.may_begin(text, is_stable=utterance.is_stable, silence_ns=silence_ns):
+            effects.append(BeginSpeculation(utterance.turn_id, self._speculator.begun(text), text))
+        return effects
+
+    def _drop_speculation(self, utterance: _Utterance) -> list[Effect]:
+        if self._speculator.words is None:
+            return []
+        self._speculator.dropped()
+        return [DropSpeculation(utterance.turn_id, self._speculator.attempt)]
+
+    def _speculation_failed(self, turn_id: int, attempt: int) -> list[Effect]:
+        utterance = self._utterance
+        if utterance is None or (turn_id, attempt) != (utterance.turn_id, self._speculator.attempt):
+            return []
+        effects = self._drop_speculation(utterance)
+        self._speculator.failed()
+        return effects
 
     # --- the reply
 
     def _cancel_reply(self, reason: CancelReason) -> list[Effect]:
-        turn_id, self._reply_id = self._reply_id, None
+        turn_id = self.reply_id
         if turn_id is None:
             return []
+        self._forget_reply()
         outcome = TurnOutcome.FAILED if reason is CancelReason.FAILED else TurnOutcome.CANCELLED
         return [CancelReply(turn_id, reason), EndTurn(turn_id, outcome)]
+
+    def _forget_reply(self) -> None:
+        self._reply = None
+        self._is_paused = False
+        self._false_alarms = 0

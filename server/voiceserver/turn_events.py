@@ -41,12 +41,24 @@ class PartialTranscribed(NamedTuple):
     segment: int
     text: str
     stable_chars: int
+    is_echo: bool = False
+    """These are the words of the reply that is being heard: its echo in the microphone."""
 
 
 class FinalTranscribed(NamedTuple):
     turn_id: int
     segment: int
     text: str
+    is_echo: bool = False
+
+
+class TurnJudged(NamedTuple):
+    """A model of the end of turns has listened to the turn so far."""
+
+    turn_id: int
+    segment: int
+    finished: float
+    """Probability that the user has finished."""
 
 
 class TranscriptionFailed(NamedTuple):
@@ -75,6 +87,19 @@ class ReplyFailed(NamedTuple):
     message: str
 
 
+class SpeculationFailed(NamedTuple):
+    """An engine failed at an answer that is held back."""
+
+    turn_id: int
+    attempt: int
+
+
+class SpeculationWasted(NamedTuple):
+    """What an answer that was thrown away had cost."""
+
+    tokens: int
+
+
 class DeadlinePassed(NamedTuple):
     pass
 
@@ -87,10 +112,13 @@ Event = (
     | PartialTranscribed
     | FinalTranscribed
     | TranscriptionFailed
+    | TurnJudged
     | TextEntered
     | Interrupted
     | ReplyFinished
     | ReplyFailed
+    | SpeculationFailed
+    | SpeculationWasted
     | DeadlinePassed
 )
 
@@ -145,11 +173,53 @@ class ShowTranscript(NamedTuple):
     stable_chars: int
 
 
+class JudgeTurn(NamedTuple):
+    """Ask the model of the end of turns, where there is one; `TurnJudged` follows."""
+
+    turn_id: int
+    segment: int
+
+
+class BeginSpeculation(NamedTuple):
+    """Begin an answer to this, and hold it back: nothing of it is sent, and it does nothing that cannot be undone."""
+
+    turn_id: int
+    attempt: int
+    text: str
+
+
+class DropSpeculation(NamedTuple):
+    """Throw away the answer that is held back."""
+
+    turn_id: int
+    attempt: int
+
+
+class AdoptSpeculation(NamedTuple):
+    """The turn is committed, and the answer held back is to what was said: give it."""
+
+    turn_id: int
+    attempt: int
+    text: str
+
+
 class StartReply(NamedTuple):
     """The turn is committed: answer this."""
 
     turn_id: int
     text: str
+
+
+class PauseReply(NamedTuple):
+    """The user may be speaking over the reply: silence it, and keep its place."""
+
+    turn_id: int
+
+
+class ResumeReply(NamedTuple):
+    """It was no interruption: go on with the reply where it was."""
+
+    turn_id: int
 
 
 class CancelReply(NamedTuple):
@@ -185,7 +255,13 @@ Effect = (
     | AbandonTranscription
     | ReopenTurn
     | ShowTranscript
+    | JudgeTurn
+    | BeginSpeculation
+    | DropSpeculation
+    | AdoptSpeculation
     | StartReply
+    | PauseReply
+    | ResumeReply
     | CancelReply
     | EndTurn
     | ReportError

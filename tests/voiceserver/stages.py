@@ -12,7 +12,7 @@ from voiceserver.transport import Disconnected
 from voicewire.connection import Connection, Side
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame, FrameKind
-from voicewire.messages import Message, SessionReady, SessionStart
+from voicewire.messages import Endpointing, Message, SessionReady, SessionStart
 
 Received = TypeVar("Received")
 
@@ -224,8 +224,17 @@ ENGINES = {
 Script = Callable[[Caller], Awaitable[None]]
 
 
+PLAIN: dict[str, Any] = {
+    "endpointing": Endpointing.FIXED,
+    "speculation": False,
+    "resume_ms": 0,
+    "barge_in_sure_ms": 200,
+}
+"""Turns that are taken by silence alone: when something happens can be told without the words."""
+
+
 def scripted(**settings: Any) -> ServerSettings:
-    return ServerSettings(**(ENGINES | settings))
+    return ServerSettings(**(ENGINES | PLAIN | settings))
 
 
 def converse(script: Script, **settings: Any) -> Caller:

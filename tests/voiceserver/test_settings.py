@@ -15,6 +15,7 @@ from voiceserver.settings import (
     flag,
     load,
 )
+from voicewire.messages import Endpointing
 
 ANOTHER = {
     "host": "0.0.0.0",
@@ -27,10 +28,16 @@ ANOTHER = {
     "llm_model": "small",
     "pipeline": "sequential",
     "silence_ms": "700",
+    "endpointing": "fixed",
+    "resume_ms": "500",
+    "speculation": "false",
+    "speculation_tries": "2",
+    "speculation_waste": "100",
     "hangover_ms": "250",
     "commit_timeout_ms": "900",
     "barge_in": "false",
     "barge_in_ms": "300",
+    "barge_in_sure_ms": "900",
     "lead_ms": "100",
     "auth": "jwt",
     "insecure_no_auth": "true",
@@ -66,10 +73,16 @@ llm_url = "http://localhost:1234/v1"
 llm_model = "small"
 pipeline = "sequential"
 silence_ms = 700
+endpointing = "fixed"
+resume_ms = 500
+speculation = false
+speculation_tries = 2
+speculation_waste = 100
 hangover_ms = 250
 commit_timeout_ms = 900
 barge_in = false
 barge_in_ms = 300
+barge_in_sure_ms = 900
 lead_ms = 100
 auth = "jwt"
 insecure_no_auth = true
@@ -104,10 +117,16 @@ PARSED = ServerSettings(
     llm_model="small",
     pipeline=Pipeline.SEQUENTIAL,
     silence_ms=700,
+    endpointing=Endpointing.FIXED,
+    resume_ms=500,
+    speculation=False,
+    speculation_tries=2,
+    speculation_waste=100,
     hangover_ms=250,
     commit_timeout_ms=900,
     barge_in=False,
     barge_in_ms=300,
+    barge_in_sure_ms=900,
     lead_ms=100,
     auth=AuthMode.JWT,
     insecure_no_auth=True,

@@ -52,6 +52,8 @@ class Delays(NamedTuple):
             "llm": f"scripted(text='Yes.', ttft={self.ttft}ms)",
             "tts": f"scripted(ttfb={self.ttfb}ms, char=20ms, rate={OUTPUT.rate})",
             "silence_ms": str(self.silence),
+            "endpointing": "fixed",
+            "speculation": "false",
             "hangover_ms": str(HANGOVER_MS),
         }
 

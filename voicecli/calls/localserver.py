@@ -14,6 +14,7 @@ class LocalServer(NamedTuple):
     url: str
     pipeline: str
     silence_ms: int | None
+    """That ends every turn; None where it depends on what was said."""
 
 
 @asynccontextmanager
@@ -36,7 +37,7 @@ async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
         logs.configure(level, settings.log_format)
         async with VoiceServer(settings, SystemClock()) as server:
-            yield LocalServer(server.url, settings.pipeline.value, settings.silence_ms)
+            yield LocalServer(server.url, settings.pipeline.value, settings.fixed_silence_ms)
     except (SettingsError, SpecError) as error:
         raise CliError(str(error), ExitCode.USAGE) from error
     except (EngineError, ServerError) as error:

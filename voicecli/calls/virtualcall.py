@@ -107,7 +107,7 @@ class VirtualServer:
                     await client_end.close()
         except* CallError as failed:
             raise CliError(str(first_of(failed)), ExitCode.NO_CONNECTION) from None
-        return concluded(fixture, record, served.silence_ms)
+        return concluded(fixture, record, served.fixed_silence_ms)
 
     def _served(self, fixture: Fixture) -> ServerSettings:
         """The settings for a call with one fixture, whose words scripted engines hear and answer."""

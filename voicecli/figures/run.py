@@ -266,9 +266,12 @@ def call_document(record: CallRecord, turns: Sequence[Turn], expectations: Seque
 
 
 def examined(fixture: Fixture, record: CallRecord, silence_ms: float | None = None) -> list[ExaminedTurn]:
-    """Every turn of a call, with what can be concluded about it; `silence_ms` is the server's own setting."""
-    asked = fixture.session.turn_detection.get("silence_ms", silence_ms)
-    silence_ns = None if asked is None else ns(float(asked))
+    """Every turn of a call, with what can be concluded about it; `silence_ms` is what the server lets every turn end
+    with, where that is known."""
+    asked = fixture.session.turn_detection
+    is_known = silence_ms is not None or asked.get("endpointing") == "fixed"
+    silence_ms = float(asked["silence_ms"]) if is_known and "silence_ms" in asked else silence_ms
+    silence_ns = None if silence_ms is None else ns(silence_ms)
     replies = {reply.turn_id: reply for reply in record.replies}
     return [_examined(turn, fixture, record, replies.get(turn.turn_id), silence_ns) for turn in record.view.turns]
 

@@ -100,6 +100,9 @@ class TokenUsage(NamedTuple):
 
 
 class Llm(Engine, Protocol):
+    """An engine whose `acts` is true does more than speak (it calls tools, say): it is asked only when the turn is
+    committed. Others may be asked earlier, and their answer thrown away."""
+
     def reply(self, conversation: Sequence[ChatMessage], *, locale: str) -> AsyncIterator[Token | TokenUsage]:
         """The assistant's next words. `conversation` ends with the user. Where known, usage comes last.
 

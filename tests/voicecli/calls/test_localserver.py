@@ -17,10 +17,14 @@ async def served(flags: dict[str, object]) -> LocalServer:
 def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICECLI_PORT", "80")
     monkeypatch.setenv("VOICECLI_SILENCE_MS", "450")
-    local = asyncio.run(served(SCRIPTED | {"pipeline": "sequential"}))
+    local = asyncio.run(served(SCRIPTED | {"pipeline": "sequential", "endpointing": "fixed"}))
     assert local.url.startswith("ws://127.0.0.1:")
     assert not local.url.startswith("ws://127.0.0.1:80/")
     assert (local.pipeline, local.silence_ms) == ("sequential", 450)
+
+
+def test_a_silence_that_depends_on_the_words_is_not_told() -> None:
+    assert asyncio.run(served(SCRIPTED)).silence_ms is None
 
 
 def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

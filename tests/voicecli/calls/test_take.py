@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.voicecli.peer import PCM_16K, made, memory_pair, recorded, spoken, virtually
+from tests.voiceserver.stages import PLAIN
 from voicecli.calls.call import CallRecord, CallSettings, place_call
 from voicecli.calls.take import Take, concluded
 from voicecli.calls.virtualtime import VirtualLoop
@@ -22,7 +23,7 @@ ENGINES = {
 
 
 def taken(fixture: Fixture, *, silence_ms: int = 600, **engines: str) -> Take:
-    settings = ServerSettings(**{**ENGINES, **engines}, silence_ms=silence_ms)  # type: ignore[arg-type]
+    settings = ServerSettings(**{**ENGINES, **engines}, silence_ms=silence_ms, **PLAIN)  # type: ignore[arg-type]
 
     async def main(loop: VirtualLoop) -> CallRecord:
         client_end, server_end = memory_pair()

@@ -22,7 +22,7 @@ def called(name: str, **flags: object) -> Take:
 
 
 def test_each_stage_takes_what_its_engine_declares_and_nothing_else_takes_any() -> None:
-    (turn,) = called("numbers", llm="scripted(ttft=70ms)").turns
+    (turn,) = called("numbers", llm="scripted(ttft=70ms)", endpointing="fixed", speculation="false").turns
     # The server's instants are rounded to the microsecond on the wire.
     parts = {part.part: round(part.ms, 2) for part in turn.document.parts if part.part not in ("speech_end", "lead_in")}
     assert parts == {

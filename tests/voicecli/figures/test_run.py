@@ -122,7 +122,7 @@ def test_marks_that_cannot_be_true_are_left_out_and_told() -> None:
     assert document.disagreements[0] == "the server sent vad.closed twice"
 
 
-def test_the_silence_that_the_fixture_asks_for_wins_over_the_servers() -> None:
+def test_the_silence_that_the_fixture_asks_for_wins_over_a_fixed_one_of_the_server() -> None:
     asked = made(session=Session(turn_detection={"silence_ms": 200}))
     parts = {part.part: part.ms for part in examined(turn(), fixture=asked).parts}
     # 200 ms after the last speech the VAD closes; the transcript takes 30 ms more; the commit still waits.

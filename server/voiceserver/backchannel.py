@@ -1,0 +1,56 @@
+"""Words over a reply that are no interruption: what listeners say to show that they listen, and the reply's own."""
+
+from voiceserver.words import Words, word_list
+
+_SOUNDS = word_list(
+    "ah aha ahh eh em er erm ha hah haha heh hm hmm huh hum mhm mm mmhm mmhmm mmm oh ooh uh uhhuh uhuh um wow"
+)
+_NODS = word_list(
+    "alright cool exactly good great indeed interesting nice okay ok right sure true yea yeah yep yes yup"
+)
+_PHRASES = frozenset({("i", "see"), ("got", "it"), ("of", "course"), ("all", "right"), ("very", "good"), ("go", "on")})
+
+LONGEST_NODDING = 3
+"""More words than this say something, whatever they are."""
+
+ECHOED_WORDS = 2
+"""So many words in a row that the reply has just said are its echo; one alone may be anybody's."""
+
+
+def is_backchannel(words: Words) -> bool:
+    """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too."""
+    if len(words) > LONGEST_NODDING:
+        return all(word in _SOUNDS for word in words)
+    at = 0
+    while at < len(words):
+        if words[at : at + 2] in _PHRASES:
+            at += 2
+        elif words[at] in _SOUNDS or words[at] in _NODS:
+            at += 1
+        else:
+            return False
+    return True
+
+
+def is_echo(words: Words, spoken: Words) -> bool:
+    """Whether the microphone heard the reply: `words` stand in a row in `spoken`, what the reply has said so far.
+
+    The recogniser hears an echo badly: a third of the words may be others, and the first and last are often cut.
+    """
+    if len(words) < ECHOED_WORDS:
+        return False
+    least = max(ECHOED_WORDS, -(-2 * len(words) // 3))
+    return any(
+        sum(heard == said for heard, said in zip(words, spoken[start:], strict=False)) >= least
+        for start in range(len(spoken) - ECHOED_WORDS + 1)
+    )
+
+
+_ORDERS = frozenset(
+    {("stop",), ("wait",), ("no",), ("cancel",), ("quiet",), ("enough",), ("hold", "on"), ("shut", "up")}
+)
+
+
+def is_order(words: Words) -> bool:
+    """Whether these words are meant for the one who answers, and no rest of what was asked: "stop", "no, wait"."""
+    return words[:1] in _ORDERS or words[:2] in _ORDERS

@@ -1,0 +1,133 @@
+"""Whether what was said sounds finished: by its punctuation in any language, and by its last words in English.
+
+A person who pauses after "and", "my" or "um", or in the middle of a number, is going on; after a whole question they
+are most likely not. Of everything else nothing is known. Words cannot tell it all ("what time is it" may go on with "in
+London"), so what is said here only moves the silence that is waited for.
+"""
+
+import re
+from enum import Enum
+from functools import lru_cache
+
+from voiceserver.words import Words, word_list, words_of
+
+
+class Completeness(Enum):
+    COMPLETE = "complete"
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    """More is to come."""
+
+
+_HESITATIONS = word_list("ah eh em er erm hm hmm mm uh uhm um well")
+_THINKING = (
+    ("let", "me", "think"), ("let", "me", "see"), ("let's", "see"), ("you", "know"), ("i", "mean"), ("hold", "on"),
+    ("one", "moment"), ("kind", "of"), ("sort", "of"), ("i", "think"), ("i", "guess"),
+)  # fmt: skip
+_GOES_ON = word_list("""
+    a an the my your his her its our their this these those some any every each another
+    and or but so because if when while although though unless until whether since then
+    of to from for with at by as into onto than between during without within about under per via
+    i he she we they i'm i'd i'll i've you're you'd you'll he's she's we're we'd we'll we've they're it's that's there's
+    am was were be been being has have had does did would could should will shall can may might must
+    don't doesn't didn't can't couldn't won't wouldn't isn't aren't wasn't
+    very really quite rather too also just only maybe perhaps like which who whose where what how why
+    please tell give make let want need gonna wanna
+    """)
+"""A sentence does not end with one of these, or rarely."""
+_ENDS_ELLIPSIS = word_list(
+    "to be do does did can could will would have has had was were am please like too who what how why so"
+)
+"""Of those, what may end a short answer or a question: "of course I can", "I would like to", "why"."""
+_ANSWERS = frozenset(
+    {
+        *("yes", "yeah", "yep", "no", "nope", "okay", "ok", "sure", "thanks", "what", "why", "who", "help", "continue"),
+        *(
+            "yes please",
+            "no thanks",
+            "thank you",
+            "no thank you",
+            "please do",
+            "not really",
+            "i don't know",
+            "of course",
+        ),
+        *("stop", "stop it", "stop that", "wait", "enough", "quiet", "be quiet", "cancel", "cancel that", "never mind"),
+        *("go on", "go ahead", "say that again", "repeat that", "that's all", "that is all", "goodbye", "bye"),
+    }
+)
+"""What people say alone, and need say no more."""
+_PARTICLES = word_list("in on off over out up down around through")
+"""After a verb they end a sentence ("turn it on"), before a noun they do not."""
+_PRONOUNS = word_list("he she it we you they that this there these those")
+_BEGINS_CLAUSE = word_list("if when while because although though unless until since as after before")
+"""A sentence that begins so has a second part."""
+_BEGINS_SENTENCE = word_list("""
+    what what's who who's where where's when when's why how how's which whose
+    is are am was were do does did can could will would should shall may have has
+    tell give show make play set turn open close call send read write find book order add remove remind translate
+    count explain describe start stop stops begin repeat spell say sing tell let's please
+    i i'm i'd i'll i've we we're we'd you he she they it it's that that's there there's this
+    """)
+_DIGITS = word_list("zero oh one two three four five six seven eight nine double triple")
+_NUMBERS = _DIGITS | word_list("""
+    ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
+    seventy eighty ninety hundred thousand million point
+    """)
+_LONG_NUMBER = 7
+"""Digits of a telephone number without its area code: a dictation may end from here on."""
+_ENOUGH_WORDS = 3
+"""A sentence has as many words, or more."""
+
+_SENTENCE_END = re.compile(r"[.!?。！？]['\")\]”’]*\s*$")
+_GOING_ON = re.compile(r"([,;:，；：–—-]|\.\.\.|…)\s*$")
+
+
+@lru_cache(256)
+def completeness(text: str, locale: str = "en") -> Completeness:
+    """How finished a transcript sounds, with punctuation and case as the recogniser gives them."""
+    words = words_of(text)
+    if not words:
+        return Completeness.UNKNOWN
+    if _GOING_ON.search(text):
+        return Completeness.OPEN
+    is_punctuated = _SENTENCE_END.search(text) is not None
+    if not locale.lower().startswith("en"):
+        return Completeness.COMPLETE if is_punctuated else Completeness.UNKNOWN
+    digits = _digits_at_end(words)
+    if _hesitates(words) or 2 <= digits < _LONG_NUMBER:
+        return Completeness.OPEN
+    if is_punctuated or " ".join(words) in _ANSWERS:
+        return Completeness.COMPLETE
+    if digits >= _LONG_NUMBER:
+        return Completeness.UNKNOWN
+    return _by_grammar(words)
+
+
+def _hesitates(words: Words) -> bool:
+    return words[-1] in _HESITATIONS or any(words[-len(phrase) :] == phrase for phrase in _THINKING)
+
+
+def _digits_at_end(words: Words) -> int:
+    """How many digits, or words of a number, were said last: more than one are being dictated."""
+    digits = 0
+    for word in reversed(words):
+        if word not in _NUMBERS and not word.isdigit():
+            break
+        digits += len(word) if word.isdigit() else 1
+    return digits
+
+
+def _by_grammar(words: Words) -> Completeness:
+    last = words[-1]
+    if last in ("is", "are"):  # "what time is", but "I know what time it is"
+        return Completeness.UNKNOWN if words[-2:-1] and words[-2] in _PRONOUNS else Completeness.OPEN
+    if last in _PARTICLES:
+        return Completeness.UNKNOWN
+    if last in _GOES_ON:
+        return Completeness.UNKNOWN if last in _ENDS_ELLIPSIS and len(words) >= _ENOUGH_WORDS else Completeness.OPEN
+    if words[0] in _BEGINS_CLAUSE and len(words) < 2 * _ENOUGH_WORDS and words[0] != "when":
+        return Completeness.OPEN
+    if len(words) >= _ENOUGH_WORDS and (words[0] in _BEGINS_SENTENCE or len(words) > 2 * _ENOUGH_WORDS):
+        return Completeness.COMPLETE
+    return Completeness.UNKNOWN

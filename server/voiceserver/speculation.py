@@ -1,0 +1,128 @@
+"""Answers that are begun before the turn is committed: when one is worth it, and what came of them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from voiceserver.completeness import Completeness, completeness
+from voiceserver.words import Words, words_of
+from voicewire.clock import NS_PER_MS, ms
+from voicewire.messages import Speculation
+
+SENTENCE_WORDS = 3
+"""While the user speaks, fewer words are taken for the beginning of more."""
+
+KEPT_FOR_SILENCE = 2
+"""Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript."""
+
+
+class SpeculationSettings(NamedTuple):
+    is_on: bool = False
+    silence_ns: int = 100 * NS_PER_MS
+    """The first short silence: whatever was said by then may be all."""
+    tries: int = 6
+    """Answers begun for one turn, at most."""
+    wasted_tokens: int = 20_000
+    """When a session has wasted so many tokens, it begins no more answers early."""
+
+
+class Speculator:
+    """Decides for one session. It is told what was begun and wasted, and asked what to begin."""
+
+    def __init__(self, settings: SpeculationSettings, locale: str = "en") -> None:
+        self._settings = settings
+        self._locale = locale
+        self._wasted_tokens = 0
+        self._tries = 0
+        self._given_up = False
+        self._words: Words | None = None
+
+    @property
+    def words(self) -> Words | None:
+        """What the answer that is held back is to; None where there is none."""
+        return self._words
+
+    @property
+    def attempt(self) -> int:
+        """Number of the newest answer of the turn, from 1."""
+        return self._tries
+
+    def wasted(self, tokens: int) -> None:
+        self._wasted_tokens += tokens
+
+    def may_begin(self, text: str, *, is_stable: bool, silence_ns: int) -> bool:
+        """Whether to begin an answer to this text, given that the user has been silent for so long."""
+        settings = self._settings
+        words = words_of(text)
+        if not settings.is_on or not words or self._words is not None or self._given_up:
+            return False
+        if self._wasted_tokens >= settings.wasted_tokens or self._tries >= settings.tries:
+            return False
+        if silence_ns >= settings.silence_ns:
+            return True
+        # While the user speaks only what sounds complete is tried.
+        is_kept = settings.tries - self._tries <= KEPT_FOR_SILENCE
+        is_sentence = len(words) >= SENTENCE_WORDS
+        return is_stable and is_sentence and not is_kept and completeness(text, self._locale) is Completeness.COMPLETE
+
+    def begun(self, text: str) -> int:
+        """An answer to this text is being made, held back. Returns its number in the turn."""
+        self._words = words_of(text)
+        self._tries += 1
+        return self._tries
+
+    def is_void(self, text: str) -> bool:
+        """Whether the answer held back is to something else than this."""
+        return self._words is not None and self._words != words_of(text)
+
+    def dropped(self) -> None:
+        self._words = None
+
+    def failed(self) -> None:
+        """An engine failed at it: this turn is answered when it is committed."""
+        self._words = None
+        self._given_up = True
+
+    def turn_over(self) -> None:
+        """The turn was committed, or dropped."""
+        self._words = None
+        self._tries = 0
+        self._given_up = False
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What came of the answers begun early, of a turn or of a session."""
+
+    started: int = 0
+    hit: int = 0
+    cancelled: int = 0
+    wasted_tokens: int = 0
+    wasted_tts_ms: float = 0.0
+    saved_ns: int = 0
+
+    def add(self, other: "Ledger") -> None:
+        self.started += other.started
+        self.hit += other.hit
+        self.cancelled += other.cancelled
+        self.wasted_tokens += other.wasted_tokens
+        self.wasted_tts_ms += other.wasted_tts_ms
+        self.saved_ns += other.saved_ns
+
+    def message(self) -> Speculation:
+        return Speculation(
+            started=self.started,
+            hit=self.hit,
+            cancelled=self.cancelled,
+            wasted_tokens=self.wasted_tokens,
+            wasted_tts_ms=round(self.wasted_tts_ms, 3),
+            saved_ms=ms(self.saved_ns),
+        )
+
+
+def saved_ns(requested_ns: int, first_audio_ns: int | None, committed_ns: int) -> int:
+    """How much sooner an answer's first audio is there than that of one asked for at the commit.
+
+    The other one would have taken as long, from the commit on; this one's audio waits for the commit where it is early.
+    """
+    ready_ns = committed_ns if first_audio_ns is None else min(first_audio_ns, committed_ns)
+    return max(0, ready_ns - requested_ns)

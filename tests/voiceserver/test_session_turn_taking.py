@@ -1,0 +1,229 @@
+"""A session's turn-taking as a caller hears it: answers begun early, replies that pause, turns that are taken back, and
+callers who are odd. On the virtual clock, so every figure is exact."""
+
+from tests.voiceserver.stages import Caller, Script, converse, opened
+from voicewire.frames import AudioFrame
+from voicewire.marks import Mark
+from voicewire.messages import (
+    AudioEnd,
+    CancelReason,
+    Endpointing,
+    LlmToken,
+    ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
+    Speculation,
+    SpeechStarted,
+    TextInput,
+    Timing,
+    TranscriptFinal,
+    TurnEnd,
+    TurnOutcome,
+)
+
+HUMAN = {"endpointing": Endpointing.ADAPTIVE, "speculation": True, "resume_ms": 1000, "barge_in_sure_ms": 700}
+CLOUD = {
+    "stt": "scripted(text='what time is it', final=250ms)",
+    "llm": "scripted(text='It is ten. The sun is out.', ttft=400ms)",
+    "tts": "scripted(ttfb=150ms)",
+}
+
+
+def converse_as_people_do(script: Script, **settings: object) -> Caller:
+    return converse(script, **(HUMAN | CLOUD | settings))
+
+
+async def ask(caller: Caller) -> None:
+    await opened(caller)
+    await caller.speak(1000, 6000)
+
+
+def marks(caller: Caller, turn_id: int) -> dict[Mark, float]:
+    return {timing.mark: timing.t_ms for timing in caller.all(Timing) if timing.turn_id == turn_id}
+
+
+def test_an_answer_begun_early_is_given_sooner_by_what_its_ledger_says() -> None:
+    early, late = (converse_as_people_do(ask, speculation=on) for on in (True, False))
+    took = [
+        marks(caller, 1)[Mark.REPLY_FIRST_FRAME_SENT] - marks(caller, 1)[Mark.AUDIO_LAST_SPEECH]
+        for caller in (early, late)
+    ]
+    (ledger,) = [end.speculation for end in early.all(TurnEnd)]
+    assert ledger == Speculation(started=1, hit=1, saved_ms=took[1] - took[0])
+    assert ledger.saved_ms > 400
+    assert [end.speculation for end in late.all(TurnEnd)] == [Speculation()]
+    assert [final.text for final in early.all(TranscriptFinal)] == ["what time is it"]
+
+
+def test_nothing_of_an_answer_is_sent_before_the_commit() -> None:
+    caller = converse_as_people_do(ask)
+    committed = caller.heard.index(caller.all(TranscriptFinal)[0])
+    of_reply = (Mark.LLM_REQUESTED, Mark.LLM_FIRST_TOKEN, Mark.TTS_REQUESTED, Mark.TTS_FIRST_AUDIO)
+    for message in caller.heard[:committed]:
+        assert not isinstance(message, AudioFrame | LlmToken)
+        assert not (isinstance(message, Timing) and message.mark in of_reply)
+    told = marks(caller, 1)
+    assert told[Mark.LLM_REQUESTED] < told[Mark.TURN_COMMITTED] <= told[Mark.REPLY_FIRST_FRAME_SENT]
+
+
+def test_an_answer_to_what_was_not_said_is_never_heard_and_is_counted() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 600, 1000, 8000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='tell me about|london', final=50ms)",
+        llm="scripted(text='One two three.', ttft=20ms)",
+    )
+    assert [final.text for final in caller.all(TranscriptFinal)] == ["tell me about london"]
+    (end,) = caller.all(TurnEnd)
+    assert (end.speculation.started, end.speculation.hit, end.speculation.cancelled) == (2, 1, 1)
+    assert end.speculation.wasted_tokens > 0
+    assert "".join(token.text for token in caller.all(LlmToken)) == "One two three."
+
+
+def test_a_held_answer_makes_no_more_than_its_beginning() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller, turn_detection={"silence_ms": 10_000, "endpointing": "fixed"})
+        await caller.speak(1000, 9000)
+        caller.send(TextInput(text="never mind"))
+        await caller.until(TurnEnd)
+
+    story = "scripted(text='First of all. Then the second. Then the third one. And the fourth.', ttft=20ms)"
+    caller = converse_as_people_do(script, llm=story)
+    ledger = caller.all(TurnEnd)[0].speculation
+    assert (ledger.started, ledger.cancelled) == (1, 1)
+    assert 0 < ledger.wasted_tokens < 14
+    assert 0 < ledger.wasted_tts_ms < 1000
+
+
+def test_a_language_model_that_acts_is_never_asked_before_the_commit(monkeypatch: object) -> None:
+    from voiceserver.engines.scripted.llm import ScriptedLlm
+
+    ScriptedLlm.acts = True  # type: ignore[attr-defined]
+    try:
+        caller = converse_as_people_do(ask)
+    finally:
+        del ScriptedLlm.acts  # type: ignore[attr-defined]
+    told = marks(caller, 1)
+    assert told[Mark.LLM_REQUESTED] >= told[Mark.TURN_COMMITTED]
+
+
+def test_an_engine_that_fails_at_an_early_answer_is_asked_again_at_the_commit() -> None:
+    caller = converse_as_people_do(ask, llm="scripted(text='It is ten.', ttft=20ms, fault=raise, fault_streams=1)")
+    (end,) = caller.all(TurnEnd)
+    assert end.outcome is TurnOutcome.COMPLETED
+    assert (end.speculation.started, end.speculation.hit, end.speculation.cancelled) == (1, 0, 1)
+    assert "".join(token.text for token in caller.all(LlmToken)) == "It is ten."
+
+
+def test_a_nod_pauses_the_reply_which_goes_on_and_is_heard_whole() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 1600, 300, 8000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='count to ten please|mm-hm', final=50ms)",
+        llm="scripted(text='One two three four five six seven eight nine ten.')",
+    )
+    (paused,), (resumed,) = caller.all(ReplyPaused), caller.all(ReplyResumed)
+    between = caller.heard[caller.heard.index(paused) : caller.heard.index(resumed)]
+    assert not [frame for frame in between if isinstance(frame, AudioFrame)]
+    assert caller.all(ReplyCancelled) == []
+    assert [(end.turn_id, end.outcome) for end in caller.all(TurnEnd)] == [
+        (2, TurnOutcome.NO_SPEECH),
+        (1, TurnOutcome.COMPLETED),
+    ]
+
+
+def test_who_goes_on_takes_the_answer_back_and_is_answered_once() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 700, 1000, 8000)
+
+    caller = converse_as_people_do(
+        script, stt="scripted(text='what time is it|in london', final=50ms)", llm="scripted(text='Ten.', ttft=1s)"
+    )
+    (cancelled,) = caller.all(ReplyCancelled)
+    assert (cancelled.turn_id, cancelled.reason, cancelled.heard_ms) == (1, CancelReason.RESUMED, 0)
+    assert [final.text for final in caller.all(TranscriptFinal)] == ["what time is it", "what time is it in london"]
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.CANCELLED, TurnOutcome.COMPLETED]
+    assert not [frame for frame in caller.all(AudioFrame) if frame.turn_id == 1]
+
+
+def test_one_word_is_a_turn() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(260, 4000)
+
+    caller = converse_as_people_do(script, stt="scripted(text='no')")
+    assert [final.text for final in caller.all(TranscriptFinal)] == ["no"]
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.COMPLETED]
+
+
+def test_who_says_nothing_gets_no_answer() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(0, 4000)
+
+    caller = converse_as_people_do(script)
+    assert (caller.all(SpeechStarted), caller.all(TurnEnd)) == ([], [])
+
+
+def test_who_speaks_while_the_server_thinks_is_answered_to_all_of_it() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 900, 1000, 9000)
+
+    caller = converse_as_people_do(
+        script, stt="scripted(text='what time is it|in london', final=50ms)", llm="scripted(text='Ten.', ttft=2s)"
+    )
+    assert [final.text for final in caller.all(TranscriptFinal)][-1] == "what time is it in london"
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.CANCELLED, TurnOutcome.COMPLETED]
+    assert {token.turn_id for token in caller.all(LlmToken)} == {2}
+
+
+def test_audio_end_before_the_silence_commits_at_once_and_after_it_changes_nothing() -> None:
+    async def early(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 100)
+        caller.send(AudioEnd())
+        await caller.speak(0, 5000)
+
+    async def late(caller: Caller) -> None:
+        await ask(caller)
+        caller.send(AudioEnd())
+
+    async def twice(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 100)
+        caller.send(AudioEnd())
+        caller.send(AudioEnd())
+        await caller.speak(0, 5000)
+
+    callers = [converse_as_people_do(script) for script in (early, late, twice)]
+    for caller in callers:
+        assert [final.text for final in caller.all(TranscriptFinal)] == ["what time is it"]
+        assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.COMPLETED]
+    waited = [marks(caller, 1)[Mark.TURN_COMMITTED] - marks(caller, 1)[Mark.AUDIO_LAST_SPEECH] for caller in callers]
+    assert waited[0] < waited[1]
+    assert waited[0] == waited[2]
+
+
+def test_who_interrupts_twice_is_answered_at_last() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 2500, 800, 2500, 800, 8000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='tell me a story|stop what time is it|wait in london', final=50ms)",
+        llm="scripted(text='One two three four five six seven eight nine ten eleven twelve.')",
+    )
+    assert [cancelled.reason for cancelled in caller.all(ReplyCancelled)] == [CancelReason.BARGE_IN] * 2
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.CANCELLED] * 2 + [TurnOutcome.COMPLETED]
+    for cancelled in caller.all(ReplyCancelled):
+        after = caller.heard[caller.heard.index(cancelled) :]
+        assert not [frame for frame in after if isinstance(frame, AudioFrame) and frame.turn_id == cancelled.turn_id]

@@ -1,0 +1,106 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceserver.speculation import Ledger, SpeculationSettings, Speculator, saved_ns
+from voicewire.clock import NS_PER_MS
+from voicewire.messages import Speculation
+
+ON = SpeculationSettings(is_on=True, tries=4, wasted_tokens=100)
+SILENT = ON.silence_ns
+
+
+def may(speculator: Speculator, text: str, *, stable: bool = True, silence_ns: int = 0) -> bool:
+    return speculator.may_begin(text, is_stable=stable, silence_ns=silence_ns)
+
+
+def test_while_the_user_speaks_only_what_is_stable_and_complete_is_answered() -> None:
+    speculator = Speculator(ON)
+    assert may(speculator, "what time is it")
+    assert not may(speculator, "what time is it", stable=False)
+    assert not may(speculator, "what time is the")
+    assert not may(speculator, "stop")
+    assert not may(speculator, "")
+
+
+def test_at_the_first_short_silence_any_words_are() -> None:
+    assert may(Speculator(ON), "good morning", stable=False, silence_ns=SILENT)
+    assert not may(Speculator(ON), "good morning", stable=False, silence_ns=SILENT - 1)
+    assert not may(Speculator(ON), "", silence_ns=SILENT)
+
+
+def test_when_it_is_off_nothing_is() -> None:
+    assert not may(Speculator(SpeculationSettings()), "what time is it", silence_ns=SILENT)
+
+
+def test_one_answer_is_held_at_a_time_and_it_is_void_when_other_words_were_said() -> None:
+    speculator = Speculator(ON)
+    assert speculator.begun("What time is it?") == 1
+    assert not may(speculator, "what time is it now", silence_ns=SILENT)
+    assert not speculator.is_void("what time is it")
+    assert speculator.is_void("what time is it now")
+    speculator.dropped()
+    assert not speculator.is_void("anything")
+    assert may(speculator, "what time is it now")
+
+
+def test_the_last_tries_are_kept_for_the_silence_and_then_there_are_none() -> None:
+    speculator = Speculator(ON)
+    for expected in (1, 2):
+        assert may(speculator, "what time is it")
+        assert speculator.begun("what time is it") == expected
+        speculator.dropped()
+    assert not may(speculator, "what time is it")
+    for _ in range(2):
+        assert may(speculator, "what time is it", silence_ns=SILENT)
+        speculator.begun("what time is it")
+        speculator.dropped()
+    assert not may(speculator, "what time is it", silence_ns=SILENT)
+    speculator.turn_over()
+    assert may(speculator, "what time is it")
+
+
+def test_a_session_that_has_wasted_enough_begins_nothing_early_any_more() -> None:
+    speculator = Speculator(ON)
+    speculator.wasted(99)
+    assert may(speculator, "what time is it")
+    speculator.wasted(1)
+    speculator.turn_over()
+    assert not may(speculator, "what time is it", silence_ns=SILENT)
+
+
+def test_after_an_engine_failed_the_turn_waits_for_its_commit() -> None:
+    speculator = Speculator(ON)
+    speculator.begun("what time is it")
+    speculator.failed()
+    assert speculator.words is None
+    assert not may(speculator, "what time is it", silence_ns=SILENT)
+    speculator.turn_over()
+    assert may(speculator, "what time is it")
+
+
+@pytest.mark.parametrize(
+    ("requested", "first_audio", "committed", "saved"),
+    [(0, 300, 500, 300), (0, 700, 500, 500), (0, None, 500, 500), (600, 900, 500, 0)],
+)
+def test_what_is_saved_is_the_work_done_before_the_commit(
+    requested: int, first_audio: int | None, committed: int, saved: int
+) -> None:
+    assert saved_ns(requested, first_audio, committed) == saved
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000), st.integers(0, 1000))
+def test_it_is_the_difference_to_an_answer_asked_for_at_the_commit(requested: int, took: int, waited: int) -> None:
+    committed = requested + waited
+    early, late = max(requested + took, committed), committed + took
+    assert saved_ns(requested, requested + took, committed) == late - early
+
+
+def test_ledgers_add_up_and_are_told_in_milliseconds() -> None:
+    ledger = Ledger(started=2, hit=1, cancelled=1, wasted_tokens=3, wasted_tts_ms=240.0, saved_ns=310 * NS_PER_MS)
+    total = Ledger()
+    total.add(ledger)
+    total.add(ledger)
+    assert total.message() == Speculation(
+        started=4, hit=2, cancelled=2, wasted_tokens=6, wasted_tts_ms=480.0, saved_ms=620.0
+    )

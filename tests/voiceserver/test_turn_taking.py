@@ -1,0 +1,420 @@
+"""The turn machine's finer decisions: answers begun early, silences that depend on the words, interruptions that are
+none, and turns that are taken back. `test_turn.py` has what every turn goes through."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceserver.endpointing import CUT_OFF_FACTOR
+from voiceserver.speculation import SpeculationSettings
+from voiceserver.turn import WORDS_AWAITED_NS, TurnMachine, TurnSettings
+from voiceserver.turn_events import (
+    AbandonTranscription,
+    AdoptSpeculation,
+    AudioHeard,
+    BeginSpeculation,
+    CancelReply,
+    DeadlinePassed,
+    DropSpeculation,
+    Effect,
+    EndTurn,
+    Event,
+    FinalTranscribed,
+    Interrupted,
+    JudgeTurn,
+    MarkInstant,
+    PartialTranscribed,
+    PauseReply,
+    ReplyFailed,
+    ReplyFinished,
+    ResumeReply,
+    SpeculationFailed,
+    SpeculationWasted,
+    SpeechStarted,
+    SpeechStopped,
+    StartReply,
+    TextEntered,
+    TranscriptionFailed,
+    TurnJudged,
+)
+from voiceserver.words import words_of
+from voicewire.clock import NS_PER_MS
+from voicewire.errors import ErrorCode
+from voicewire.marks import Mark
+from voicewire.messages import CancelReason, TurnOutcome
+
+SETTINGS = TurnSettings(
+    silence_ns=600 * NS_PER_MS,
+    is_adaptive=True,
+    barge_in_ns=200 * NS_PER_MS,
+    barge_in_sure_ns=700 * NS_PER_MS,
+    resume_ns=1000 * NS_PER_MS,
+    speculation=SpeculationSettings(is_on=True),
+)
+QUESTION = "what time is it"
+
+
+class Playbook:
+    """A conversation in milliseconds."""
+
+    def __init__(self, settings: TurnSettings = SETTINGS) -> None:
+        self.machine = TurnMachine(settings)
+
+    def at(self, t_ms: int, event: Event) -> list[Effect]:
+        return self.machine.step(event, t_ms * NS_PER_MS)
+
+    def starts(self, t_ms: int) -> list[Effect]:
+        return self.at(t_ms, SpeechStarted(t_ms * NS_PER_MS))
+
+    def stops(self, t_ms: int, spoken_until_ms: int) -> list[Effect]:
+        return self.at(t_ms, SpeechStopped(spoken_until_ms * NS_PER_MS))
+
+    def hears(self, t_ms: int, spoken_until_ms: int | None = None) -> list[Effect]:
+        """Audio up to now, of which the last speech of the open segment lies there."""
+        return self.at(t_ms, AudioHeard(t_ms * NS_PER_MS, spoken_until_ms and spoken_until_ms * NS_PER_MS))
+
+    def waits(self, t_ms: int) -> list[Effect]:
+        return self.at(t_ms, DeadlinePassed())
+
+    def partly(self, t_ms: int, text: str, *, turn: int = 1, segment: int = 0, stable: bool = True) -> list[Effect]:
+        return self.at(t_ms, PartialTranscribed(turn, segment, text, len(text) if stable else 0))
+
+    def finally_(self, t_ms: int, text: str, *, turn: int = 1, segment: int = 0) -> list[Effect]:
+        return self.at(t_ms, FinalTranscribed(turn, segment, text))
+
+    @property
+    def deadline_ms(self) -> float | None:
+        deadline = self.machine.deadline()
+        return None if deadline is None else deadline / NS_PER_MS
+
+    def asked(self) -> "Playbook":
+        """A question from 0 to 1000 ms, closed at 1200 and transcribed: its silence is over at 1300."""
+        self.starts(0)
+        self.stops(1200, 1000)
+        self.finally_(1210, QUESTION)
+        self.hears(1260)
+        return self
+
+    def replying(self) -> "Playbook":
+        """Turn 1 was committed at 1300 ms, and is being answered."""
+        self.asked().waits(1300)
+        assert self.machine.reply_id == 1
+        return self
+
+
+def of(kind: type[Effect], effects: list[Effect]) -> list[Effect]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+# --- answers begun early
+
+
+def test_an_answer_is_begun_when_the_words_sound_complete_and_given_at_the_commit() -> None:
+    book = Playbook()
+    book.starts(0)
+    assert of(BeginSpeculation, book.partly(800, "what time")) == []
+    assert of(BeginSpeculation, book.partly(900, QUESTION)) == [BeginSpeculation(1, 1, QUESTION)]
+    book.stops(1200, 1000)
+    assert of(DropSpeculation, book.finally_(1210, "What time is it?")) == []
+    book.hears(1260)
+    assert book.waits(1300) == [
+        MarkInstant(1, Mark.TURN_COMMITTED, 1300 * NS_PER_MS),
+        AdoptSpeculation(1, 1, "What time is it?"),
+    ]
+
+
+def test_words_that_may_change_or_go_on_are_answered_at_the_first_short_silence() -> None:
+    book = Playbook()
+    book.starts(0)
+    assert of(BeginSpeculation, book.partly(900, "good morning")) == []
+    assert of(BeginSpeculation, book.hears(1099, 1000)) == []
+    assert of(BeginSpeculation, book.hears(1100, 1000)) == [BeginSpeculation(1, 1, "good morning")]
+
+
+def test_an_answer_to_other_words_than_were_said_is_thrown_away_and_begun_anew() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    effects = book.partly(1000, f"{QUESTION} in the")
+    assert of(DropSpeculation, effects) == [DropSpeculation(1, 1)]
+    assert of(BeginSpeculation, effects) == []
+    book.stops(1400, 1200)
+    effects = book.finally_(1410, f"{QUESTION} in london")
+    assert of(BeginSpeculation, effects) == [BeginSpeculation(1, 3, f"{QUESTION} in london")]
+
+
+def test_the_last_words_decide_at_the_commit_itself() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    book.stops(1200, 1000)
+    book.hears(1700)
+    effects = book.finally_(1700, "what time was it")
+    assert effects[-1] == StartReply(1, "what time was it")
+    assert of(DropSpeculation, effects) == [DropSpeculation(1, 1)]
+
+
+def test_speech_that_goes_on_leaves_the_answer_until_it_has_words() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    book.stops(1200, 1000)
+    book.finally_(1210, QUESTION)
+    assert of(DropSpeculation, book.starts(1250)) == []
+    assert of(DropSpeculation, book.partly(1400, "and", segment=1)) == [DropSpeculation(1, 1)]
+
+
+def test_no_answer_is_begun_while_a_reply_is_given() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    assert of(BeginSpeculation, book.partly(4100, "mm-hm", turn=2)) == []
+    assert of(BeginSpeculation, book.hears(4400, 4150)) == []
+
+
+def test_an_answer_to_a_turn_that_does_not_come_to_be_is_thrown_away() -> None:
+    for event in (TranscriptionFailed(1, 0, "gone"), TextEntered("typed")):
+        book = Playbook()
+        book.starts(0)
+        book.partly(900, QUESTION)
+        assert of(DropSpeculation, book.at(950, event)) == [DropSpeculation(1, 1)]
+
+
+def test_when_an_engine_fails_at_it_the_turn_is_answered_at_its_commit() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    assert book.at(950, SpeculationFailed(1, 2)) == []
+    assert book.at(950, SpeculationFailed(1, 1)) == [DropSpeculation(1, 1)]
+    book.stops(1200, 1000)
+    assert of(BeginSpeculation, book.finally_(1210, QUESTION)) == []
+    book.hears(1260)
+    assert book.waits(1300)[-1] == StartReply(1, QUESTION)
+
+
+# --- the silence that commits
+
+
+def test_the_silence_depends_on_the_words() -> None:
+    for text, silence_ms in ((QUESTION, 300), ("good morning", 600), ("i would like a pizza and", 1200)):
+        book = Playbook()
+        book.starts(0)
+        book.stops(1200, 1000)
+        book.finally_(1210, text)
+        book.hears(1000 + silence_ms - 40)
+        assert book.deadline_ms == 1000 + silence_ms
+
+
+def test_a_model_of_the_end_of_turns_is_asked_at_each_pause_and_heard_while_it_lasts() -> None:
+    book = Playbook(SETTINGS._replace(has_judge=True))
+    book.starts(0)
+    assert of(JudgeTurn, book.stops(1200, 1000)) == [JudgeTurn(1, 0)]
+    book.finally_(1210, "good morning")
+    book.at(1220, TurnJudged(1, 0, 0.9))
+    book.hears(1280)
+    assert book.deadline_ms == 1300
+    book.starts(1290)
+    book.at(1295, TurnJudged(1, 0, 0.9))
+    assert of(JudgeTurn, book.stops(2200, 2000)) == [JudgeTurn(1, 1)]
+    book.finally_(2210, "hello", segment=1)
+    book.hears(2560)
+    assert book.deadline_ms == 2600
+
+
+# --- speech over a reply
+
+
+def test_a_reply_is_paused_by_the_first_sound_and_goes_on_after_a_nod() -> None:
+    book = Playbook().replying()
+    assert of(PauseReply, book.starts(4000)) == [PauseReply(1)]
+    book.hears(4250, 4250)
+    assert of(CancelReply, book.partly(4250, "mm-hm", turn=2)) == []
+    assert of(ResumeReply, book.stops(4500, 4300)) == []
+    assert of(ResumeReply, book.finally_(4550, "mm-hm", turn=2)) == [ResumeReply(1)]
+    book.hears(4860)
+    assert book.waits(4900)[-1] == EndTurn(2, TurnOutcome.NO_SPEECH)
+    assert book.machine.reply_id == 1
+
+
+def test_words_that_say_something_cancel_it_before_it_is_sure_by_length() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.hears(4150, 4150)
+    assert of(CancelReply, book.partly(4150, "wait", turn=2)) == []
+    assert of(CancelReply, book.hears(4200, 4200)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_speech_without_words_cancels_it_when_it_lasts() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    assert of(CancelReply, book.hears(4699, 4699)) == []
+    assert of(CancelReply, book.hears(4700, 4700)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_nods_and_its_own_echo_never_do_however_long() -> None:
+    for event in (PartialTranscribed(2, 0, "yeah", 4), PartialTranscribed(2, 0, "it is ten", 9, is_echo=True)):
+        book = Playbook().replying()
+        book.starts(4000)
+        book.at(4100, event)
+        assert of(CancelReply, book.hears(6000, 6000)) == []
+
+
+def test_a_click_pauses_it_no_longer_than_it_lasts_and_late_words_are_waited_for_a_moment() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    assert of(ResumeReply, book.stops(4300, 4100)) == [ResumeReply(1)]
+    book = Playbook().replying()
+    book.starts(4000)
+    book.stops(4500, 4300)
+    assert book.deadline_ms == 4500 + WORDS_AWAITED_NS / NS_PER_MS
+    assert of(ResumeReply, book.waits(4900)) == [ResumeReply(1)]
+    assert of(CancelReply, book.finally_(4950, "stop", turn=2)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_once_deceived_the_reply_is_paused_only_by_speech_of_some_length() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.stops(4300, 4100)
+    assert of(PauseReply, book.starts(4400)) == []
+    assert of(PauseReply, book.hears(4590, 4590)) == []
+    assert of(PauseReply, book.hears(4600, 4600)) == [PauseReply(1)]
+
+
+# --- a turn that was ended too early
+
+
+def test_who_goes_on_within_a_second_takes_the_answer_back_and_the_words_are_joined() -> None:
+    book = Playbook().replying()
+    assert of(PauseReply, book.starts(1800)) == [PauseReply(1)]
+    effects = [*book.hears(2000, 2000), *book.partly(2000, "in london", turn=2)]
+    assert of(CancelReply, effects) == [CancelReply(1, CancelReason.RESUMED)]
+    assert of(EndTurn, effects) == [EndTurn(1, TurnOutcome.CANCELLED)]
+    book.stops(2500, 2300)
+    book.finally_(2510, "in london", turn=2)
+    book.hears(2650)
+    assert book.waits(2675)[-1] in (
+        StartReply(2, f"{QUESTION} in london"),
+        AdoptSpeculation(2, 1, f"{QUESTION} in london"),
+    )
+
+
+def test_a_second_later_or_with_an_order_it_is_an_interruption() -> None:
+    for start_ms, said in ((2301, "in london"), (1800, "stop")):
+        book = Playbook().replying()
+        book.starts(start_ms)
+        book.hears(start_ms + 200, start_ms + 200)
+        effects = book.partly(start_ms + 200, said, turn=2)
+        assert of(CancelReply, effects) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_a_cough_after_the_commit_takes_nothing_back() -> None:
+    book = Playbook().replying()
+    book.starts(1400)
+    assert of(ResumeReply, book.stops(1700, 1500)) == [ResumeReply(1)]
+    book.finally_(1710, "", turn=2)
+    book.hears(2060)
+    assert book.waits(2100) == [AbandonTranscription(2), EndTurn(2, TurnOutcome.NO_SPEECH)]
+
+
+def test_a_turn_that_was_cut_off_makes_the_next_silences_longer() -> None:
+    book = Playbook().replying()
+    book.starts(1400)
+    book.hears(1600, 1600)
+    book.partly(1600, "in london", turn=2)
+    book.stops(2000, 1800)
+    book.finally_(2010, "in london", turn=2)
+    book.hears(1800 + 375 - 40)
+    assert book.deadline_ms == 1800 + 300 * CUT_OFF_FACTOR
+
+
+def test_what_was_typed_is_never_joined_to_speech() -> None:
+    book = Playbook()
+    book.at(0, TextEntered("tell me a story"))
+    book.starts(500)
+    book.hears(700, 700)
+    effects = book.partly(700, "about a dog", turn=2)
+    assert of(CancelReply, effects) == [CancelReply(1, CancelReason.BARGE_IN)]
+    book.stops(1200, 1000)
+    book.finally_(1210, "about a dog", turn=2)
+    book.hears(1570)
+    assert getattr(book.waits(1600)[-1], "text", None) == "about a dog"
+
+
+# --- whatever happens
+
+WORDS = st.sampled_from(["", "mm-hm", "stop", "what time is it", "what time is it in", "good morning", "It is ten"])
+TURNS = st.integers(1, 6)
+SEGMENTS = st.integers(0, 3)
+EVENTS: st.SearchStrategy[Callable[[int], Event]] = st.one_of(
+    st.just(lambda now: SpeechStarted(now)),
+    st.just(lambda now: SpeechStopped(now)),
+    st.integers(0, 400).map(lambda silence: lambda now: AudioHeard(now, now - silence * NS_PER_MS)),
+    st.just(lambda now: AudioHeard(now, None)),
+    st.tuples(TURNS, SEGMENTS, WORDS, st.booleans()).map(
+        lambda made: lambda now: PartialTranscribed(made[0], made[1], made[2], len(made[2]), made[3])
+    ),
+    st.tuples(TURNS, SEGMENTS, WORDS).map(lambda made: lambda now: FinalTranscribed(*made)),
+    st.tuples(TURNS, SEGMENTS).map(lambda made: lambda now: TranscriptionFailed(*made, "gone")),
+    st.tuples(TURNS, SEGMENTS, st.floats(0, 1)).map(lambda made: lambda now: TurnJudged(*made)),
+    st.just(lambda now: TextEntered("typed")),
+    TURNS.map(lambda turn: lambda now: Interrupted(turn)),
+    TURNS.map(lambda turn: lambda now: ReplyFinished(turn)),
+    TURNS.map(lambda turn: lambda now: ReplyFailed(turn, ErrorCode.LLM_FAILED, "gone")),
+    st.tuples(TURNS, st.integers(1, 6)).map(lambda made: lambda now: SpeculationFailed(*made)),
+    st.integers(0, 50).map(lambda tokens: lambda now: SpeculationWasted(tokens)),
+    st.just(lambda now: DeadlinePassed()),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 20, 100, 400, 1000]), EVENTS), max_size=80))
+def test_nothing_is_given_before_the_commit_and_nothing_thrown_away_is_ever_given(
+    script: list[tuple[int, Callable[[int], Event]]],
+) -> None:
+    machine = TurnMachine(SETTINGS)
+    now = 0
+    held: BeginSpeculation | None = None
+    replying: int | None = None
+    paused: int | None = None
+    committed: set[int] = set()
+    for delay_ms, happens in script:
+        now += delay_ms * NS_PER_MS
+        for effect in machine.step(happens(now), now):
+            match effect:
+                case BeginSpeculation(turn_id):
+                    assert held is None
+                    assert replying is None
+                    assert turn_id not in committed
+                    held = effect
+                case DropSpeculation(turn_id, attempt):
+                    assert held is not None
+                    assert (held.turn_id, held.attempt) == (turn_id, attempt)
+                    held = None
+                case MarkInstant(turn_id, Mark.TURN_COMMITTED):
+                    committed.add(turn_id)
+                case AdoptSpeculation(turn_id, attempt, text):
+                    assert held is not None
+                    assert (held.turn_id, held.attempt) == (turn_id, attempt)
+                    assert words_of(held.text) == words_of(text)
+                    assert turn_id in committed
+                    held, replying = None, turn_id
+                case StartReply(turn_id):
+                    assert held is None
+                    assert replying is None
+                    assert turn_id in committed
+                    replying = turn_id
+                case PauseReply(turn_id):
+                    assert turn_id == replying
+                    assert paused is None
+                    paused = turn_id
+                case ResumeReply(turn_id):
+                    assert turn_id == replying == paused
+                    paused = None
+                case CancelReply(turn_id):
+                    assert turn_id == replying
+                case EndTurn(turn_id):
+                    assert held is None or held.turn_id != turn_id
+                    if turn_id == replying:
+                        replying = paused = None
+        # A reply that is paused goes on, or is over, without another sound: somebody is being waited for.
+        assert paused is None or machine.utterance_id is not None
+        assert held is None or machine.utterance_id == held.turn_id
