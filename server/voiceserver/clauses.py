@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 FIRST_CLAUSE_CHARS = 12
 """The first clause may end at a comma from here on: the sooner it ends, the sooner there is sound."""
+FIRST_PHRASE_CHARS = 20
+"""Without a comma it may end before a word that begins a phrase, from here on."""
 LATER_CLAUSE_CHARS = 40
 """Later ones end at a sentence, or at a comma from here on: prosody is worth more once sound is playing."""
 LONGEST_CLAUSE_CHARS = 240
@@ -13,6 +15,11 @@ LONGEST_FIRST_CLAUSE_CHARS = 80
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]”’]*(?=\s)|\n|[。！？]")
 _CLAUSE_END = re.compile(r"[,;:—–]+[\"')\]”’]*(?=\s)|[，；：]")
+_PHRASE_START = re.compile(
+    r"\s+(?=(?:and|or|but|because|that|which|who|whose|what|when|where|while|how|if|so|as|than|with|for|from|about|since"
+    r"|until|before|after)\W)",
+    re.IGNORECASE,
+)
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|no|\w)|^\d+)\.$", re.IGNORECASE)
 
 
@@ -63,6 +70,8 @@ class ClauseSplitter:
         ]
         least = FIRST_CLAUSE_CHARS if self._first else LATER_CLAUSE_CHARS
         ends += [match.end() for match in _CLAUSE_END.finditer(self._pending) if match.end() >= least]
+        if self._first:
+            ends += [match.end() for match in _PHRASE_START.finditer(self._pending, FIRST_PHRASE_CHARS)]
         if ends:
             return min(ends)
         most = LONGEST_FIRST_CLAUSE_CHARS if self._first else LONGEST_CLAUSE_CHARS

@@ -15,6 +15,14 @@ def test_the_first_clause_ends_at_the_first_comma_that_makes_it_long_enough() ->
     assert split("Well, as far as I know, it rains. ") == ["Well, as far as I know,", "it rains."]
 
 
+def test_without_a_comma_the_first_clause_ends_where_a_phrase_begins() -> None:
+    assert split("I would love to know what it is like, and when. ") == [
+        "I would love to know",
+        "what it is like, and when.",
+    ]
+    assert split("I know what it is.") == ["I know what it is."]
+
+
 def test_later_clauses_end_at_sentences() -> None:
     assert split("Hello there. Red, green, blue and black. Bye.") == [
         "Hello there.",

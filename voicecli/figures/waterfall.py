@@ -221,9 +221,7 @@ def _add_endpointing(path: _Path, marks: Mapping[Mark, int], silence_ns: int | N
         waited_ns = committed_ns if final_ns <= waited_ns else waited_ns
     path.add(ENDPOINTING, last_ns, waited_ns)
     path.add(STT, closed_ns, final_ns)
-    requested_ns = at(Mark.LLM_REQUESTED)
-    if requested_ns is not None and requested_ns >= committed_ns:  # otherwise the answer was begun before the commit
-        path.add(HANDOVER, max(waited_ns, final_ns or waited_ns), requested_ns)
+    path.add(HANDOVER, max(waited_ns, final_ns or waited_ns), at(Mark.LLM_REQUESTED))
 
 
 def disagreements(
