@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import NamedTuple
 
 from voiceserver.conversation import Conversation
-from voiceserver.engines.roles import Llm, Stt, Tts, Vad
+from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
 from voiceserver.logs import SessionLog
@@ -87,6 +87,7 @@ class EngineSet(NamedTuple):
     stt: Stt
     llm: Llm
     tts: Tts
+    end_of_turn: EndOfTurn | None = None
 
 
 class SessionSettings(NamedTuple):
