@@ -120,6 +120,7 @@ def test_the_wheel_carries_its_licence_and_its_entry_points(wheel: Path) -> None
         "voicecli.stt": ["pocketsphinx", "scripted"],
         "voicecli.llm": ["openai", "scripted"],
         "voicecli.tts": ["espeak", "scripted"],
+        "voicecli.end_of_turn": ["scripted", "smart-turn"],
     }
 
 
@@ -129,13 +130,17 @@ def test_the_installed_command_runs_from_the_wheel_alone(environment: Path) -> N
     assert run(environment / "voicecli", "--version") == f"voicecli {version('voicecli')}\n"
 
 
-def test_without_the_extra_the_openai_engine_says_what_to_install(environment: Path) -> None:
+def test_without_its_extra_an_engine_says_what_to_install(environment: Path) -> None:
     listed = json.loads(run(environment / "voicecli", "engines", "--json"))
     problems = {
         engine["name"]: engine["problem"] for found in listed.values() for engine in found if "problem" in engine
     }
     assert problems == {
-        "openai": "engine openai needs the library openai, which is not installed: pip install 'voicecli[openai]'"
+        "openai": "engine openai needs the library openai, which is not installed: pip install 'voicecli[openai]'",
+        "smart-turn": (
+            "engine smart-turn needs the library onnxruntime, which is not installed: "
+            "pip install 'voicecli[smart-turn]'"
+        ),
     }
 
 

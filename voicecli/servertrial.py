@@ -14,7 +14,7 @@ from voiceaudio.pcm import silence
 from voiceaudio.resample import Resampler
 from voicecli.exits import CliError, ExitCode
 from voiceserver.engines.registry import Role, create
-from voiceserver.engines.roles import ChatMessage, Engine, EngineError, Llm, Speaker, Stt, Token, Tts, Vad
+from voiceserver.engines.roles import ChatMessage, EndOfTurn, Engine, EngineError, Llm, Speaker, Stt, Token, Tts, Vad
 from voiceserver.engines.spec import SpecError
 from voiceserver.settings import ServerSettings, SettingsError, load
 from voicewire.clock import Clock, ms
@@ -67,9 +67,11 @@ def port_state(host: str, port: int) -> PortState:
 
 
 async def engine_trials(chosen: ServerSettings, clock: Clock) -> AsyncIterator[Trial]:
-    """Load and use each engine, one after the other: what the synthesis says, the others hear."""
+    """Load and use each engine that is asked for, one after the other: what the synthesis says, the others hear."""
     audio, rate = silence(16_000), 16_000
-    for role in (Role.TTS, Role.VAD, Role.STT, Role.LLM):
+    for role in (Role.TTS, Role.VAD, Role.STT, Role.END_OF_TURN, Role.LLM):
+        if role is Role.END_OF_TURN and chosen.end_of_turn is None:
+            continue
         started_ns = clock.now_ns()
         name = role.value
         try:
@@ -86,6 +88,9 @@ async def engine_trials(chosen: ServerSettings, clock: Clock) -> AsyncIterator[T
                     case Role.STT:
                         async with _started(create(Role.STT, spec)) as stt:
                             told = await _transcribe(stt, audio, rate)
+                    case Role.END_OF_TURN:
+                        async with _started(create(Role.END_OF_TURN, spec)) as judge:
+                            told = await _judge(judge, audio, rate)
                     case Role.LLM:
                         async with _started(create(Role.LLM, spec)) as llm:
                             told = await _answer(llm, name)
@@ -130,6 +135,10 @@ async def _transcribe(stt: Stt, audio: bytes, rate: int) -> str:
     async for transcript in stt.transcribe(pieces(), locale="en-US"):
         final = transcript.text
     return f'heard "{textwrap.shorten(final, 60)}"'
+
+
+async def _judge(judge: EndOfTurn, audio: bytes, rate: int) -> str:
+    return f"takes it for finished with {await judge.probability(_at(judge.sample_rate, audio, rate)):.0%}"
 
 
 async def _answer(llm: Llm, name: str) -> str:

@@ -37,12 +37,14 @@ class Service:
     def __init__(self, settings: ServerSettings, clock: Clock) -> None:
         self._authenticator: Authenticator = authenticator(settings)
         self._clock = clock
-        specs = {role: settings.engine(role) for role in Role}
+        specs = settings.engines()
+        judge = specs.get(Role.END_OF_TURN)
         self._engines = EngineSet(
             vad=registry.create(Role.VAD, specs[Role.VAD]),
             stt=registry.create(Role.STT, specs[Role.STT]),
             llm=registry.create(Role.LLM, specs[Role.LLM]),
             tts=registry.create(Role.TTS, specs[Role.TTS]),
+            end_of_turn=registry.create(Role.END_OF_TURN, judge) if judge else None,
         )
         self.engines = Engines(
             vad=registry.describe(Role.VAD, specs[Role.VAD]),
@@ -70,11 +72,12 @@ class Service:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            for engine in self._engines:
+            engines = [engine for engine in self._engines if engine is not None]
+            for engine in engines:
                 stack.push_async_callback(engine.close)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for engine in self._engines:
+                    for engine in engines:
                         tasks.create_task(engine.start())
             except* EngineError as failures:
                 raise EngineError("; ".join(str(failure) for failure in failures.exceptions)) from None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from voiceserver.backchannel import is_echo
 from voiceserver.conversation import Conversation
-from voiceserver.engines.roles import Llm, Stt, Tts, Vad
+from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
 from voiceserver.logs import SessionLog
@@ -100,6 +100,7 @@ class EngineSet(NamedTuple):
     stt: Stt
     llm: Llm
     tts: Tts
+    end_of_turn: EndOfTurn | None = None
 
     @property
     def llm_acts(self) -> bool:

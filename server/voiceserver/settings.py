@@ -11,12 +11,15 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from voiceserver.engines.registry import Role
+from voiceserver.engines.registry import PIPELINE, Role
 from voiceserver.engines.spec import EngineSpec, SpecError, explain
 from voiceserver.origins import OriginPolicy
 from voicewire.messages import Endpointing
 
 ENV_PREFIX = "VOICECLI_"
+
+NO_ENGINE = "none"
+"""The name to leave a role out by, where that is possible."""
 
 
 class SettingsError(ValueError):
@@ -75,6 +78,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     stt: Annotated[str | EngineSpec, _about("Engine that transcribes.")] = "pocketsphinx"
     llm: Annotated[str | EngineSpec, _about("Engine that answers.")] = "scripted"
     tts: Annotated[str | EngineSpec, _about("Engine that speaks.")] = "espeak"
+    end_of_turn: Annotated[
+        str | EngineSpec | None, _about("Engine that hears at each pause whether the user has finished, or none.")
+    ] = None
     llm_url: Annotated[str | None, _about("Setting `url` of the LLM engine: where its API is.")] = None
     llm_model: Annotated[str | None, _about("Setting `model` of the LLM engine.")] = None
     pipeline: Annotated[Pipeline, _about("Whether the stages overlap, or wait for each other.")] = Pipeline.OVERLAPPED
@@ -154,12 +160,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.silence_ms if self.endpointing is Endpointing.FIXED else None
 
     def engine(self, role: Role) -> EngineSpec:
-        """The engine asked for, with every setting of it. Raises SpecError."""
-        spec = EngineSpec.of(getattr(self, role.value))
+        """The engine asked for, with every setting of it. Raises SpecError, also where none is."""
+        if (source := getattr(self, role.value)) is None:
+            raise SpecError(f"{role.flag}: no engine is chosen")
+        spec = EngineSpec.of(source)
         if role is not Role.LLM:
             return spec
         given = {"url": self.llm_url, "model": self.llm_model}
         return EngineSpec(spec.name, {**spec.settings, **{key: value for key, value in given.items() if value}})
+
+    def engines(self) -> dict[Role, EngineSpec]:
+        """Every engine asked for: one of each role, but for those that may be left out. Raises SpecError."""
+        return {role: self.engine(role) for role in Role if getattr(self, role.value) is not None}
 
 
 class _Given(NamedTuple):
@@ -230,6 +242,8 @@ def _convert(given: _Given, type_: Any) -> Any:
     if given.field in _LISTS:
         return _convert_list(given)
     if given.field in set(Role):
+        if given.value == NO_ENGINE and given.field not in PIPELINE:
+            return None
         if not isinstance(given.value, str | dict):
             raise SettingsError(f"{given.called}: must be the name of an engine, got {given.shown}")
         try:

@@ -75,6 +75,12 @@ def test_an_engine_that_does_not_exist_is_told() -> None:
     assert "there is no engine nope" in trials({**SCRIPTED, "tts": "nope"})[0].problem
 
 
+def test_an_engine_that_may_be_left_out_is_tried_where_it_is_asked_for() -> None:
+    found = trials({**SCRIPTED, "end_of_turn": "scripted(probability=0.75)"})
+    assert [trial.role for trial in found] == ["tts", "vad", "stt", "end_of_turn", "llm"]
+    assert (found[3].engine, found[3].told) == ("scripted", "takes it for finished with 75%")
+
+
 def test_a_language_model_that_may_cost_money_is_not_asked() -> None:
     pytest.importorskip("openai")
     llm = trials({**SCRIPTED, "llm": "openai(url=http://127.0.0.1:9/v1,model=m)"})[-1]

@@ -257,6 +257,29 @@ def test_an_engine_that_is_not_there_is_named() -> None:
     virtually(main)
 
 
+def test_an_engine_that_judges_turns_lives_as_long_as_the_others() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        assert Service(scripted(), loop)._engines.end_of_turn is None
+        service = Service(scripted(end_of_turn="scripted(probability=0.25)"), loop)
+        judge = service._engines.end_of_turn
+        assert judge is not None
+        assert await judge.probability(b"") == 0.25
+        seen: list[str] = []
+
+        async def start() -> None:
+            seen.append("started")
+
+        async def close() -> None:
+            seen.append("closed")
+
+        judge.start, judge.close = start, close  # type: ignore[method-assign]
+        async with service:
+            assert seen == ["started"]
+        assert seen == ["started", "closed"]
+
+    virtually(main)
+
+
 def test_engines_that_started_are_closed_when_another_one_cannot() -> None:
     async def main(loop: VirtualLoop) -> None:
         service = Service(scripted(), loop)

@@ -3,7 +3,7 @@
 import pytest
 
 from voiceserver.engines.registry import Role
-from voiceserver.engines.spec import EngineSpec
+from voiceserver.engines.spec import EngineSpec, SpecError
 from voiceserver.settings import (
     AuthMode,
     LogFormat,
@@ -24,6 +24,7 @@ ANOTHER = {
     "stt": "scripted",
     "llm": "openai",
     "tts": "scripted(ttfb=100ms)",
+    "end_of_turn": "smart-turn(threads=2)",
     "llm_url": "http://localhost:1234/v1",
     "llm_model": "small",
     "pipeline": "sequential",
@@ -69,6 +70,7 @@ vad = "energy"
 stt = "scripted"
 llm = "openai"
 tts = { engine = "scripted", ttfb = "100ms" }
+end_of_turn = { engine = "smart-turn", threads = 2 }
 llm_url = "http://localhost:1234/v1"
 llm_model = "small"
 pipeline = "sequential"
@@ -113,6 +115,7 @@ PARSED = ServerSettings(
     stt=EngineSpec("scripted"),
     llm=EngineSpec("openai"),
     tts=EngineSpec("scripted", {"ttfb": "100ms"}),
+    end_of_turn=EngineSpec("smart-turn", {"threads": 2}),
     llm_url="http://localhost:1234/v1",
     llm_model="small",
     pipeline=Pipeline.SEQUENTIAL,
@@ -185,6 +188,22 @@ def test_an_empty_environment_variable_is_one_that_is_not_set() -> None:
 
 def test_other_variables_of_the_environment_are_ignored() -> None:
     assert load({}, {"PORT": "1", "VOICECLI_DEBUG": "1", "HOME": "/"}) == ServerSettings()
+
+
+def test_only_a_role_that_may_be_left_out_is_left_out_by_none() -> None:
+    assert load({"end_of_turn": "none"}, {"VOICECLI_END_OF_TURN": "smart-turn"}).end_of_turn is None
+    assert load({"tts": "none"}, {}).tts == EngineSpec("none")
+
+
+def test_the_engines_are_those_of_the_roles_that_are_filled() -> None:
+    default = ServerSettings()
+    assert list(default.engines()) == [Role.VAD, Role.STT, Role.LLM, Role.TTS]
+    assert default.engines()[Role.TTS] == EngineSpec("espeak")
+    with pytest.raises(SpecError, match=r"^--end-of-turn: no engine is chosen$"):
+        default.engine(Role.END_OF_TURN)
+    judged = load({}, {"VOICECLI_END_OF_TURN": "smart-turn(threads=2)"})
+    assert list(judged.engines()) == list(Role)
+    assert judged.engines()[Role.END_OF_TURN] == EngineSpec("smart-turn", {"threads": 2})
 
 
 def test_an_engine_in_toml_is_a_string_or_a_table() -> None:

@@ -34,6 +34,8 @@ DEFAULTS = {
 }
 """Engines where neither a flag nor the environment names another: the delays are typical ones of cloud services."""
 
+EXAMPLES = {**DEFAULTS, Role.END_OF_TURN: "scripted(probability=0.9, delay=100ms)"}
+
 WALL_TIME = "2026-01-05T10:00"
 """What a scripted persona says the time is: the real one would change the length of its answers."""
 
@@ -57,10 +59,10 @@ class VirtualServer:
             own = {"auth": "none", "tls": "off"}
             defaults = "".join(f'{role} = "{engine}"\n' for role, engine in DEFAULTS.items())
             self._settings = load({**flags, **own}, env, defaults)
-            self._specs = {role: self._settings.engine(role) for role in Role}
+            self._specs = self._settings.engines()
             for role, spec in self._specs.items():
                 _check(role, spec)
-            self._told = Engines(**{role.value: _described(role, spec) for role, spec in self._specs.items()})
+            self._told = Engines(**{role.value: _described(role, self._specs[role]) for role in registry.PIPELINE})
         except (SettingsError, SpecError) as error:
             raise CliError(str(error), ExitCode.USAGE) from error
         except EngineError as error:
@@ -146,8 +148,8 @@ def _check(role: Role, spec: EngineSpec) -> None:
     if role is Role.VAD or getattr(registry.engine_class(role, spec.name), "waits_on_loop", False):
         return
     raise SpecError(
-        f"--{role} {spec.name} works in real time, which --virtual has none of; choose --{role} scripted, whose"
-        f" delays are settings, such as '{DEFAULTS[role]}', or leave --virtual out"
+        f"{role.flag} {spec.name} works in real time, which --virtual has none of; choose {role.flag} scripted, whose"
+        f" delays are settings, such as '{EXAMPLES[role]}', or leave --virtual out"
     )
 
 

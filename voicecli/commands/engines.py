@@ -17,6 +17,7 @@ TITLES = {
     Role.STT: "speech to text",
     Role.LLM: "language model",
     Role.TTS: "text to speech",
+    Role.END_OF_TURN: "whether the user has finished (none unless asked for)",
 }
 
 
@@ -36,7 +37,7 @@ def engines(
 ) -> None:
     """List the engines of each role, with their settings.
 
-    Choose one with --vad, --stt, --llm or --tts; settings ride with the name: 'espeak(rate=165)'.
+    Choose one with --vad, --stt, --llm, --tts or --end-of-turn; settings ride with the name: 'espeak(rate=165)'.
     """
     listed = {role: [_list(role, name) for name in available(role)] for role in Role}
     if as_json:
@@ -44,7 +45,7 @@ def engines(
         return
     console = Console(highlight=False, markup=False)
     for role, found in listed.items():
-        console.print(f"--{role.value}  {TITLES[role]}", style="bold")
+        console.print(f"{role.flag}  {TITLES[role]}", style="bold")
         for engine in found:
             console.print(f"  {engine.name}{f': {engine.problem}' if engine.problem else ''}", soft_wrap=True)
             if engine.settings:

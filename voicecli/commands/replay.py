@@ -98,6 +98,9 @@ def replay(
     stt: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech recogniser of the own server.")] = None,
     llm: Annotated[str | None, typer.Option(metavar="ENGINE", help="Language model of the own server.")] = None,
     tts: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech synthesis of the own server.")] = None,
+    end_of_turn: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="Engine of the own server that hears whether a turn is over.")
+    ] = None,
     llm_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the language model's API is.")] = None,
     llm_model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model's name there.")] = None,
     pipeline: Annotated[
@@ -177,6 +180,7 @@ def replay(
     broke the protocol, 5 the own server could not start.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
+    engines["end_of_turn"] = end_of_turn
     flags: dict[str, str | None] = {**engines, "pipeline": pipeline}
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if url is not None and given:

@@ -25,7 +25,7 @@ from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, AuthMode, ServerSettings, SettingsError, TlsMode, flag, load
+from voiceserver.settings import ENV_PREFIX, NO_ENGINE, AuthMode, ServerSettings, SettingsError, TlsMode, flag, load
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
@@ -45,6 +45,8 @@ def _option(field: str) -> Any:
     kind = _kind(hint)
     names = flag(field)
     metavar: str | None = field.rpartition("_")[2].upper()
+    if default is None and field in set(Role):
+        default = NO_ENGINE
     told = "" if default in (None, (), False) else f" [default: {'yes' if default is True else default}]"
     if kind is bool:
         names, metavar = f"{names}/{flag(f'no_{field}')}" if default else names, None
@@ -76,6 +78,7 @@ def serve(
     stt: Annotated[str | None, _option("stt")] = None,
     llm: Annotated[str | None, _option("llm")] = None,
     tts: Annotated[str | None, _option("tts")] = None,
+    end_of_turn: Annotated[str | None, _option("end_of_turn")] = None,
     llm_url: Annotated[str | None, _option("llm_url")] = None,
     llm_model: Annotated[str | None, _option("llm_model")] = None,
     pipeline: Annotated[str | None, _option("pipeline")] = None,
@@ -203,8 +206,8 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     table.add_row("  auth", server.auth.value)
     if server.fingerprint:
         table.add_row("  SHA-256", server.fingerprint)
-    for role in Role:
-        table.add_row(f"  {role.value}", str(settings.engine(role)))
+    for role, spec in settings.engines().items():
+        table.add_row(f"  {role.value.replace('_', ' ')}", str(spec))
     table.add_row("  pipeline", settings.pipeline.value)
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")

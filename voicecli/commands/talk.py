@@ -95,6 +95,9 @@ def talk(
     stt: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech recogniser of the own server.")] = None,
     llm: Annotated[str | None, typer.Option(metavar="ENGINE", help="Language model of the own server.")] = None,
     tts: Annotated[str | None, typer.Option(metavar="ENGINE", help="Speech synthesis of the own server.")] = None,
+    end_of_turn: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="Engine of the own server that hears whether a turn is over.")
+    ] = None,
     llm_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the language model's API is.")] = None,
     llm_model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model's name there.")] = None,
     token: Annotated[
@@ -107,6 +110,7 @@ def talk(
     written as lines. A conversation with --input ends once all of the file was answered.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
+    engines["end_of_turn"] = end_of_turn
     given = [f"--{name.replace('_', '-')}" for name, value in engines.items() if value is not None]
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)

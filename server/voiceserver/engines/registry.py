@@ -1,6 +1,7 @@
 """Finding engines by name, through the entry points that packages declare.
 
-A package offers an engine in one of the groups `voicecli.vad`, `voicecli.stt`, `voicecli.llm` and `voicecli.tts`:
+A package offers an engine in one of the groups `voicecli.vad`, `voicecli.stt`, `voicecli.llm`, `voicecli.tts` and
+`voicecli.end_of_turn`:
 
     [project.entry-points."voicecli.tts"]
     mine = "my_package.speech:MyTts"
@@ -17,7 +18,7 @@ from typing import Any, Literal, Protocol, cast, overload
 
 import msgspec
 
-from voiceserver.engines.roles import Engine, EngineError, Llm, Stt, Tts, Vad
+from voiceserver.engines.roles import EndOfTurn, Engine, EngineError, Llm, Stt, Tts, Vad
 from voiceserver.engines.spec import EngineSpec, SpecError, did_you_mean, public_settings
 from voicewire.messages import EngineInfo
 
@@ -32,6 +33,16 @@ class Role(StrEnum):
     STT = "stt"
     LLM = "llm"
     TTS = "tts"
+    END_OF_TURN = "end_of_turn"
+
+    @property
+    def flag(self) -> str:
+        """The command line's name for it."""
+        return f"--{self.value.replace('_', '-')}"
+
+
+PIPELINE = (Role.VAD, Role.STT, Role.LLM, Role.TTS)
+"""The roles that every server fills."""
 
 
 class EngineClass(Protocol):
@@ -50,6 +61,8 @@ def create(role: Literal[Role.STT], source: Source) -> Stt: ...
 def create(role: Literal[Role.LLM], source: Source) -> Llm: ...
 @overload
 def create(role: Literal[Role.TTS], source: Source) -> Tts: ...
+@overload
+def create(role: Literal[Role.END_OF_TURN], source: Source) -> EndOfTurn: ...
 @overload
 def create(role: Role, source: Source) -> Engine: ...
 def create(role: Role, source: Source) -> Engine:
@@ -87,10 +100,10 @@ def _resolve(role: Role, source: Source) -> tuple[EntryPoint, EngineClass, msgsp
     try:
         spec = EngineSpec.of(source)
     except SpecError as error:
-        raise SpecError(f"--{role}: {error}") from None
+        raise SpecError(f"{role.flag}: {error}") from None
     entry = _entry(role, spec.name)
     engine = _load(role, entry)
-    return entry, engine, spec.convert(engine.Settings, where=f"--{role} {spec.name}")
+    return entry, engine, spec.convert(engine.Settings, where=f"{role.flag} {spec.name}")
 
 
 def _declared(role: Role) -> dict[str, set[str]]:
@@ -104,10 +117,10 @@ def _declared(role: Role) -> dict[str, set[str]]:
 def _entry(role: Role, name: str) -> EntryPoint:
     declared = _declared(role)
     if name not in declared:
-        raise SpecError(f"--{role}: there is no engine {name}{did_you_mean(name, declared)}")
+        raise SpecError(f"{role.flag}: there is no engine {name}{did_you_mean(name, declared)}")
     if len(declared[name]) > 1:
         raise EngineError(
-            f"--{role} {name}: two packages offer an engine of this name ({', '.join(sorted(declared[name]))});"
+            f"{role.flag} {name}: two packages offer an engine of this name ({', '.join(sorted(declared[name]))});"
             " uninstall one of them"
         )
     return next(iter(entry_points(group=f"voicecli.{role}", name=name)))
@@ -120,7 +133,9 @@ def _load(role: Role, entry: EntryPoint) -> EngineClass:
         raise _unloadable(entry, error) from error
     settings = getattr(loaded, "Settings", None)
     if not (isinstance(settings, type) and issubclass(settings, msgspec.Struct)):
-        raise EngineError(f"--{role} {entry.name}: {entry.value} has no settings class named Settings; it is no engine")
+        raise EngineError(
+            f"{role.flag} {entry.name}: {entry.value} has no settings class named Settings; it is no engine"
+        )
     return cast(EngineClass, loaded)
 
 

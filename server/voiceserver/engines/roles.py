@@ -1,4 +1,4 @@
-"""The four roles of an engine, as the pipeline sees them.
+"""The roles of an engine, as the pipeline sees them: four that every server fills, and one that it may.
 
 An engine is one object for all sessions of a server: `start` loads models and worker processes, `close` ends them.
 Streams are async iterators that the caller pulls; a stream is ended early by cancelling the task that pulls it, or by
@@ -16,7 +16,7 @@ class EngineError(Exception):
 
 
 class Engine(Protocol):
-    """What the four roles share. Constructed with a frozen msgspec Struct of settings, its class's `Settings`.
+    """What the roles share. Constructed with a frozen msgspec Struct of settings, its class's `Settings`.
 
     Once it has started, an Stt may have `locales` (BCP 47 tags of the languages that it understands), and a Tts
     `voices`: clients are told of them.
@@ -134,3 +134,19 @@ class Tts(Engine, Protocol):
     def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:
         """Speak one clause. Text without anything to say may yield nothing. Raises EngineError, also for a voice that
         is not there."""
+
+
+class EndOfTurn(Engine, Protocol):
+    """The role that a server may leave out: hears from how somebody stopped whether they have finished."""
+
+    sample_rate: int
+    longest_ms: int
+    """It listens to so much audio, the last of it; what was before is not looked at."""
+
+    async def probability(self, audio: bytes) -> float:
+        """Probability (0 to 1) that the user has finished, at a pause. `audio` is the turn so far, of any length, with
+        its pauses and the first 200 ms of this one: how long somebody is silent already is part of what is heard.
+
+        Raises EngineError, also where it is asked more than it can answer in time. A caller that no longer wants the
+        answer cancels.
+        """

@@ -243,6 +243,8 @@ class _Kind(NamedTuple):
                 return f"one of {', '.join(str(choice) for choice in values)}"
             case struct_inspect.IntType() | struct_inspect.FloatType() as number:
                 return self._number(number, value)
+            case struct_inspect.UnionType(types=types):
+                return " or ".join(_Kind.of(type_).expectation() for type_ in types)
             case struct_inspect.StrType(min_length=shortest, max_length=longest):
                 if isinstance(value, str):
                     return "shorter text" if longest is not None and len(value) > longest else "longer text"

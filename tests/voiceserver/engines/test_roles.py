@@ -12,15 +12,18 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pytest
 
 from tests.voiceserver.engines.chat_server import SERVING, WHOLE, ChatServer, serving
+from tests.voiceserver.engines.onnx_model import write_model
 from voiceserver.engines.registry import Role, available, create
 from voiceserver.engines.roles import (
     ChatMessage,
+    EndOfTurn,
     Engine,
     EngineError,
     Llm,
@@ -86,7 +89,7 @@ def bench(role: Role, name: str) -> Iterator[Bench[Any]]:
 
 
 class started:
-    """The engine `name` on what it needs; a chat server where it asks one."""
+    """The engine `name` on what it needs: a chat server where it asks one, a tiny model where it loads one."""
 
     def __init__(self, role: Role, name: str) -> None:
         self._role = role
@@ -98,6 +101,9 @@ class started:
         if spec == "openai":
             url = await self._stack.enter_async_context(serving(ChatServer(WHOLE).answer))
             spec = f"openai(model=m,url={url})"
+        if spec == "smart-turn":
+            folder = self._stack.enter_context(TemporaryDirectory())
+            spec = f"smart-turn(model='{write_model(Path(folder, 'tiny.onnx'))}')"
         engine = create(self._role, spec)
         self._stack.push_async_callback(engine.close)
         await engine.start()
@@ -125,6 +131,11 @@ def llm(request: pytest.FixtureRequest) -> Iterator[Bench[Llm]]:
 @pytest.fixture(scope="module", params=available(Role.TTS))
 def tts(request: pytest.FixtureRequest) -> Iterator[Bench[Tts]]:
     yield from bench(Role.TTS, request.param)
+
+
+@pytest.fixture(scope="module", params=available(Role.END_OF_TURN))
+def judge(request: pytest.FixtureRequest) -> Iterator[Bench[EndOfTurn]]:
+    yield from bench(Role.END_OF_TURN, request.param)
 
 
 async def collect(stream: AsyncIterator[T]) -> list[T]:
@@ -267,6 +278,8 @@ def test_an_engine_may_be_closed_while_it_is_at_work(role: Role, name: str, left
                 await collect(engine.reply(asked("tell me a story"), locale=LOCALE))
             case Role.TTS:
                 await collect(say(engine, LONG_TEXT))
+            case Role.END_OF_TURN:
+                await asyncio.gather(*(engine.probability(noise(1.0)) for _ in range(3)))
 
     async def scene() -> BaseException | None:
         async with asyncio.timeout(BOUND_S):
@@ -547,3 +560,54 @@ def test_tts_may_be_closed_before_its_end(tts: Bench[Tts]) -> None:
         return await collect(say(engine, "hello there"))
 
     assert_speech(tts.play(scene), "hello there")
+
+
+# --- end of turn
+
+
+def test_a_judge_hears_between_1_and_30_s_at_a_declared_rate(judge: Bench[EndOfTurn]) -> None:
+    assert judge.engine.sample_rate in (8000, 16_000)
+    assert 1000 <= judge.engine.longest_ms <= 30_000
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [b"", bytes(2), bytes(64_000), noise(1.0), noise(35.0), b"\xff\x7f\x00\x80" * 8000],
+    ids=["nothing", "a sample", "silence", "noise", "more than it hears", "clipping"],
+)
+def test_a_judge_gives_a_probability_for_whatever_was_said(judge: Bench[EndOfTurn], pcm: bytes) -> None:
+    assert 0.0 <= judge.play(lambda engine: engine.probability(pcm)) <= 1.0
+
+
+def test_a_judge_says_the_same_of_the_same_and_of_what_differs_only_before_it_listens(
+    judge: Bench[EndOfTurn],
+) -> None:
+    size = 2 * judge.engine.sample_rate * judge.engine.longest_ms // 1000
+    heard = noise(60.0)[:size]
+
+    async def scene(engine: EndOfTurn) -> set[float]:
+        return {await engine.probability(before + heard) for before in (b"", b"", bytes(3200), noise(1.0))}
+
+    assert len(judge.play(scene)) == 1
+
+
+def test_a_judge_answers_several_users_at_once(judge: Bench[EndOfTurn]) -> None:
+    async def scene(engine: EndOfTurn) -> list[float]:
+        return await asyncio.gather(*(engine.probability(noise(seconds)) for seconds in (0.5, 1.0, 2.0)))
+
+    async def alone(engine: EndOfTurn) -> list[float]:
+        return [await engine.probability(noise(seconds)) for seconds in (0.5, 1.0, 2.0)]
+
+    assert judge.play(scene) == judge.play(alone)
+
+
+def test_a_judge_that_is_asked_no_more_answers_the_next_question(judge: Bench[EndOfTurn]) -> None:
+    async def scene(engine: EndOfTurn) -> float:
+        for _ in range(3):
+            async with asyncio.TaskGroup() as group:
+                asked = group.create_task(engine.probability(noise(1.0)))
+                await turns()
+                asked.cancel()
+        return await engine.probability(noise(1.0))
+
+    assert 0.0 <= judge.play(scene) <= 1.0

@@ -249,3 +249,13 @@ def test_settings_are_explained_for_people() -> None:
         Setting("key", None, "text"),
     ]
     assert explain(Needy) == [Setting("model", None, "text")]
+
+
+def test_a_setting_of_two_kinds_expects_either() -> None:
+    class Either(msgspec.Struct):
+        probability: float | str = 1.0
+
+    assert explain(Either) == [Setting("probability", 1.0, "a number or text")]
+    assert EngineSpec.parse("judge(probability=0.2|0.9)").convert(Either) == Either("0.2|0.9")
+    with pytest.raises(SpecError, match="probability must be a number or text, got true"):
+        EngineSpec.parse("judge(probability=true)").convert(Either)
