@@ -16,6 +16,7 @@ from voiceserver.conversation import Conversation
 from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
+from voiceserver.judging import Judging
 from voiceserver.logs import SessionLog
 from voiceserver.negotiation import turn_settings
 from voiceserver.outbox import Outbox
@@ -156,7 +157,7 @@ class Session:
         self._settings = settings
         self._clock = clock
         self._log = SessionLog(agreement.session_id)
-        own = settings.turn
+        own = settings.turn._replace(has_judge=engines.end_of_turn is not None)
         if engines.llm_acts:
             own = own._replace(speculation=own.speculation._replace(is_on=False))
         start = agreement.start
@@ -172,6 +173,11 @@ class Session:
             account=connection.audio_decoded,
             clock=clock,
             log=self._log,
+        )
+        self._judging = (
+            Judging(engines.end_of_turn, self._hearing.rate, emit=self._apply, log=self._log)
+            if engines.end_of_turn is not None
+            else None
         )
         self._timelines: dict[int, Timeline] = {}
         """Of the turn being spoken and the one being answered."""
@@ -316,6 +322,8 @@ class Session:
     def speech_continued(self, audio: bytes) -> None:
         if self._transcriptions:
             self._transcriptions[max(self._transcriptions)][0].feed(audio)
+            if self._judging is not None:
+                self._judging.feed(audio)
 
     def speech_closed(self, last_speech_ns: int, position_ms: float, audio: bytes) -> None:
         self.speech_continued(audio)
@@ -421,8 +429,9 @@ class Session:
             case ResumeReply(turn_id):
                 self._speaking.resume(self._clock.now_ns())
                 self._outbox.put(ReplyResumed(turn_id=turn_id))
-            case JudgeTurn():
-                pass
+            case JudgeTurn(turn_id, segment):
+                assert self._judging is not None, "the machine knows whether there is a judge"
+                self._judging.ask(turn_id, segment, self._spawn)
             case CancelReply():
                 self._cancel_reply(effect)
             case EndTurn():
@@ -432,6 +441,8 @@ class Session:
                 self._outbox.put(Error(code=code, message=message, turn_id=turn_id))
 
     def _start_transcription(self, turn_id: int, segment: int) -> None:
+        if self._judging is not None:
+            self._judging.speech_started(turn_id)
         transcription = Transcription(
             self._engines.stt,
             turn_id=turn_id,
