@@ -13,11 +13,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from voicecli.figures.budget import P95_SAMPLES
+
 MIN_SAMPLES = 5
 """With fewer on a side not even the extremes of the samples bound the median with 95 % confidence."""
-
-P95_SAMPLES = 20
-"""Below this many samples on a side no p95 is told."""
 
 MAX_UNRELIABLE_SHARE = 0.25
 """A side of which more than this was paced badly is no evidence, even without what was late."""
