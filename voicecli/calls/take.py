@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from msgspec import UNSET, UnsetType
+
 from voicecli.calls import expectation
 from voicecli.calls.call import CallRecord, CallSettings, Watcher, place_call
 from voicecli.calls.netproxy import Network, network_proxy
@@ -68,7 +70,9 @@ def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = Non
     return Take(fixture, record, turns, call_document(record, documents, expectations))
 
 
-def document(takes: Sequence[Take], server: Server, budgets: Sequence[BudgetResult]) -> Run:
+def document(
+    takes: Sequence[Take], server: Server, budgets: Sequence[BudgetResult] = (), series: str | UnsetType = UNSET
+) -> Run:
     """Of at least one take."""
     by_fixture: dict[str, list[Take]] = {}
     for taken in takes:
@@ -84,4 +88,4 @@ def document(takes: Sequence[Take], server: Server, budgets: Sequence[BudgetResu
         )
         for name, group in by_fixture.items()
     ]
-    return run_document(server, takes[0].ready, runs, budgets)
+    return run_document(server, takes[0].ready, runs, budgets, series)

@@ -2,15 +2,17 @@
 
 import io
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import UNSET
 from rich.console import Console
 
 from voicecli import budgets
-from voicecli.baseline import prepared
+from voicecli.baseline import Baseline, prepared
 from voicecli.calls import plan as plans
 from voicecli.calls.call import CallSettings
 from voicecli.calls.eventloop import run_precisely
@@ -19,8 +21,10 @@ from voicecli.calls.replaying import Target, replay_virtually
 from voicecli.calls.replaying import replay as replay_in_real_time
 from voicecli.calls.take import document
 from voicecli.exits import CliError, ExitCode
+from voicecli.figures.run import Server
 from voicecli.reports import report
 from voicecli.reports.documents import outputs, write
+from voicecli.versus import other_side
 
 TOKEN_ENV = "VOICECLI_TOKEN"
 
@@ -95,13 +99,26 @@ def replay(
     save_as: Annotated[
         str | None, typer.Option("--save", metavar="NAME", help="Keep the run, as .voicecli/runs/NAME.json.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --save replace a run of that name.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --save and --save-versus replace a run of that name.")
+    ] = False,
     baseline: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="Compare with a saved run, or with a file that --json wrote."),
     ] = None,
+    versus: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL|SETTING=VALUE",
+            help="Call another server by turns, and compare with it: one at a URL, or an own one with another setting,"
+            " e.g. 'tts=scripted(ttfb=160ms)'. Settings may be repeated.",
+        ),
+    ] = None,
+    save_versus: Annotated[
+        str | None, typer.Option("--save-versus", metavar="NAME", help="Keep the run of --versus, too.")
+    ] = None,
     tolerance: Annotated[
-        str, typer.Option(metavar="%,MS", help="What a change must reach, both of it, to count against --baseline.")
+        str, typer.Option(metavar="%,MS", help="What a change must reach, both of it, to count against the other run.")
     ] = "5%,10ms",
     force: Annotated[
         bool, typer.Option("--force", help="Compare with a baseline that differs in more than speed.")
@@ -126,7 +143,8 @@ def replay(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
     files = outputs({"--json": json, "--junit": junit, "--markdown": markdown, "--trace": trace})
-    afterwards = prepared(save_as, overwrite, baseline, tolerance, force)
+    versus = versus or []
+    afterwards = prepared(save_as, overwrite, baseline, tolerance, force, versus=versus, save_versus=save_versus)
     plan = Plan(
         plans.planned(fixture, codec),
         repeat,
@@ -135,21 +153,25 @@ def replay(
         plans.link(net, net_seed),
     )
     asked = budgets.asked(budget or [])
-    afterwards.check(planned.fixture for planned in plan.fixtures)
+    here = Target(url, flags, "candidate" if versus else "", afterwards.admit)
+    targets = [other_side(versus, url, flags), here] if versus else [here]
+    network = str(plan.link) if plan.link else UNSET
+    afterwards.check((planned.fixture for planned in plan.fixtures), Server(virtual=virtual, network=network))
     # Standard output is for a document alone, where one is asked for there.
     console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
-    targets = [Target(url, flags)]
     if virtual:
         outcomes = replay_virtually(targets, plan, console)
     else:
         outcomes = run_precisely(replay_in_real_time(targets, plan, console))
-    takes, server = outcomes[0]
+    series = secrets.token_hex(8) if versus and not virtual else UNSET
+    takes, server = outcomes[-1]
     results = budgets.results(asked, takes)
     console.print(report.budgets(results), end="")
-    run = document(takes, server, results)
+    run = document(takes, server, results, series)
     write(files, run)
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
-    failed = afterwards.conclude(run, console) or failed
+    other = Baseline(" ".join(versus), document(*outcomes[0], series=series)) if versus else None
+    failed = afterwards.conclude(run, console, other) or failed
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
 
 
