@@ -25,6 +25,7 @@ from voicecli.figures.run import Server
 from voicecli.reports import report
 from voicecli.reports.documents import outputs, write
 from voicecli.versus import other_side
+from voicecli.whatif import refuse_beside, tell
 
 TOKEN_ENV = "VOICECLI_TOKEN"
 
@@ -120,6 +121,22 @@ def replay(
     tolerance: Annotated[
         str, typer.Option(metavar="%,MS", help="What a change must reach, both of it, to count against the other run.")
     ] = "5%,10ms",
+    recorded: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="NAME|FILE", help="Call nobody: repeat a saved run in virtual time, as slow as it was."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="CHANGE",
+            help="With --from: change a stage, and say what the user would have felt. stt.final, llm.ttft, llm.pace,"
+            " tts.ttfb or turn.silence, as in 'llm.ttft=-200ms' ('=300ms' sets it), or an engine, as in"
+            " 'stt=scripted(delay=120ms)'. May be repeated.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Compare with a baseline that differs in more than speed.")
     ] = False,
@@ -137,6 +154,16 @@ def replay(
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    if recorded is not None or changes:
+        others: dict[str, object] = {
+            **{"--url": url, "--virtual": virtual, "--net": net, "--save-audio": save_audio, "--budget": budget},
+            **{"--junit": junit, "--markdown": markdown, "--trace": trace, "--save": save_as, "--baseline": baseline},
+            **{"--versus": versus, "--repeat": repeat > 1, given[0] if given else "": given},
+        }
+        refuse_beside({option: bool(value) for option, value in others.items()})
+        files = outputs({"--json": json})
+        console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
+        return tell(recorded, changes or [], plans.planned(fixture, codec), files, console)
     if virtual:
         _refuse_with_virtual({"--url": url is not None, "--repeat": repeat > 1, "--net": net is not None})
     for stream in (sys.stdout, sys.stderr):
