@@ -17,8 +17,8 @@ from voicecli.reports.outfile import OutFile
 from voicecli.reports.whatif_report import whatif_lines
 
 
-def refuse_beside(given: Mapping[str, bool]) -> None:
-    """Options that are of calls to a server. Raises CliError."""
+def refuse_beside(given: Mapping[str, object]) -> None:
+    """Options that are of calls to a server, where they have a value. Raises CliError."""
     for option in filter(given.get, given):
         raise CliError(f"{option} does not go with --from, which calls no server; leave one out", ExitCode.USAGE)
 

@@ -155,12 +155,23 @@ def replay(
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
     if recorded is not None or changes:
-        others: dict[str, object] = {
-            **{"--url": url, "--virtual": virtual, "--net": net, "--save-audio": save_audio, "--budget": budget},
-            **{"--junit": junit, "--markdown": markdown, "--trace": trace, "--save": save_as, "--baseline": baseline},
-            **{"--versus": versus, "--repeat": repeat > 1, given[0] if given else "": given},
-        }
-        refuse_beside({option: bool(value) for option, value in others.items()})
+        refuse_beside(
+            {
+                **dict.fromkeys(given, True),
+                "--url": url,
+                "--virtual": virtual,
+                "--repeat": repeat > 1,
+                "--net": net,
+                "--save-audio": save_audio,
+                "--budget": budget,
+                "--junit": junit,
+                "--markdown": markdown,
+                "--trace": trace,
+                "--save": save_as,
+                "--baseline": baseline,
+                "--versus": versus,
+            }
+        )
         files = outputs({"--json": json})
         console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
         return tell(recorded, changes or [], plans.planned(fixture, codec), files, console)

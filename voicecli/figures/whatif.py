@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct
 
-from voicecli.figures.change import Change, Replacement, Stage
+from voicecli.figures.change import ROLES, Change, Replacement, Stage
 from voicecli.figures.run import CallRun, Turn
-from voicecli.figures.waterfall import ENDPOINTING, STT
+from voicecli.figures.waterfall import CLAUSE, ENDPOINTING, LLM, STT, TTS
 
 SCHEMA: Literal["voicecli.whatif/1"] = "voicecli.whatif/1"
 
@@ -17,6 +17,15 @@ NOTICED_MS = 5.0
 """Less than this is rounding: audio goes in frames, and a VAD decides by frames."""
 
 GAP_MS = 1.0
+
+_PARTS = {
+    Stage.FINAL: STT,
+    Stage.TTFT: LLM,
+    Stage.PACE: CLAUSE,
+    Stage.TTFB: TTS,
+    Stage.SILENCE: ENDPOINTING,
+}
+"""The part of the waterfall that a stage is seen as."""
 
 
 class PartGap(Struct, frozen=True):
@@ -145,12 +154,13 @@ def _gaps(turns: Sequence[tuple[Turn, Turn]]) -> tuple[PartGap, ...]:
 
 def _hiding(calls: Sequence[_Call], hidden_ms: float, changes: Sequence[Change | Replacement]) -> str:
     """The part that moved against the change; else what is waited for beside the changed stage."""
+    stages = {change.stage if isinstance(change, Change) else ROLES[change.role] for change in changes}
+    changed = {_PARTS[stage].name for stage in stages}
     moved = [(-gap.ms, gap.part) for gap in _gaps([(call.before, call.after) for call in calls])]
-    against = [(abs(ms), part) for ms, part in moved if ms * hidden_ms < 0]
+    against = [(abs(ms), part) for ms, part in moved if ms * hidden_ms < 0 and part not in changed]
     if against:
         return max(against)[1]
-    stages = {change.stage if isinstance(change, Change) else change.role for change in changes}
-    if stages & {Stage.FINAL, "stt"}:
+    if Stage.FINAL in stages:
         return ENDPOINTING.name
     return STT.name if Stage.SILENCE in stages else ""
 

@@ -36,7 +36,7 @@ def _turn(turn: Felt, *, is_changed: bool) -> Iterator[Text]:
 
 def sentence(turn: Felt) -> str:
     """What of the change is felt, and what hides the rest."""
-    asked = f"{_signed(turn.asked_ms)} ms of the stage"
+    asked = f"{_signed(turn.asked_ms)} ms asked for"
     if abs(turn.hidden_ms) < NOTICED_MS:
         return f"all of the {asked} is felt"
     by = f" behind {BY_NAME[turn.hidden_by].title}" if turn.hidden_by in BY_NAME else ""

@@ -24,7 +24,7 @@ def test_what_would_have_been_felt_comes_first_and_then_how_far_to_trust_it() ->
     assert told(TURN, "llm.ttft=-200ms", notes=("the silence is not known",)) == [
         "\nwhat if: llm.ttft=-200ms  (the delays of main, in virtual time)",
         "  tone, utterance 1, voice-to-voice: 1015 → 815 ms, felt -200 ms  (n=12)",
-        "      all of the -200 ms of the stage is felt",
+        "      all of the -200 ms asked for is felt",
         "      without the change, virtual time gives 1010 ms: +5 ms to the record (network +4, silent lead-in +1)",
         "  note: the silence is not known",
     ]
@@ -33,10 +33,10 @@ def test_what_would_have_been_felt_comes_first_and_then_how_far_to_trust_it() ->
 def test_what_hides_a_change_is_named() -> None:
     nothing = replace(TURN, felt_ms=0.2, hidden_by="endpointing")
     assert told(nothing, "x")[2] == (
-        "      nothing of the -200 ms of the stage is felt: it is hidden behind endpointing, which takes as long anyway"
+        "      nothing of the -200 ms asked for is felt: it is hidden behind endpointing, which takes as long anyway"
     )
     some = replace(TURN, felt_ms=-50.0, hidden_by="stt")
-    assert told(some, "x")[2] == "      of the -200 ms of the stage, -150 ms are hidden behind STT"
+    assert told(some, "x")[2] == "      of the -200 ms asked for, -150 ms are hidden behind STT"
 
 
 def test_without_a_change_only_the_reproduction_is_told() -> None:
