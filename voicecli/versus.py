@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from voicecli.calls.replaying import Target
+from voicecli.client.transport import public_url
 from voicecli.exits import CliError, ExitCode
 
 LABEL = "versus"
@@ -36,6 +37,11 @@ def other_side(texts: Sequence[str], url: str | None, flags: Mapping[str, str | 
             raise _refused(f"{key} is given twice; leave one out")
         changed[key] = value.strip()
     return Target(None, {**flags, **changed}, LABEL)
+
+
+def told(texts: Sequence[str]) -> str:
+    """The other side as it may be shown."""
+    return " ".join(public_url(text) if "://" in text.partition("=")[0] else text for text in texts)
 
 
 def _refused(reason: str) -> CliError:

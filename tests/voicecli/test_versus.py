@@ -1,7 +1,7 @@
 import pytest
 
 from voicecli.exits import CliError, ExitCode
-from voicecli.versus import other_side
+from voicecli.versus import other_side, told
 
 FLAGS = {"stt": "scripted", "tts": None, "pipeline": None}
 
@@ -36,3 +36,8 @@ def test_what_is_no_side_is_refused_with_what_to_write(texts: list[str], url: st
         other_side(texts, url, FLAGS)
     assert told in refused.value.message
     assert refused.value.exit_code is ExitCode.USAGE
+
+
+def test_the_other_side_is_told_without_a_secret() -> None:
+    assert told(["ws://me:pass@old/voice?token=1"]) == "ws://old/voice"
+    assert told(["tts=espeak", "silence_ms=500"]) == "tts=espeak silence_ms=500"

@@ -24,7 +24,7 @@ from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
 from voicecli.reports import report
 from voicecli.reports.documents import outputs, write
-from voicecli.versus import other_side
+from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
 
 TOKEN_ENV = "VOICECLI_TOKEN"
@@ -208,7 +208,7 @@ def replay(
     run = document(takes, server, results, series)
     write(files, run)
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
-    other = Baseline(" ".join(versus), document(*outcomes[0], series=series)) if versus else None
+    other = Baseline(told(versus), document(*outcomes[0], series=series)) if versus else None
     failed = afterwards.conclude(run, console, other) or failed
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
 
