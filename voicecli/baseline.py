@@ -1,6 +1,7 @@
 """What a run is kept as, and what it is compared with: asked for before the run, done after it."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,12 +9,22 @@ from rich.console import Console
 
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures import runfile
-from voicecli.figures.comparison import Comparison, Identity, Incomparable, compare, fixture_obstacles
-from voicecli.figures.run import Run, script_digest
+from voicecli.figures.comparison import (
+    Comparison,
+    Identity,
+    Incomparable,
+    compare,
+    engine_obstacles,
+    fixture_obstacles,
+    format_obstacles,
+    setting_obstacles,
+)
+from voicecli.figures.run import Run, Server, script_digest
 from voicecli.figures.runfile import RunFileError
 from voicecli.figures.verdict import Answer, Tolerance
 from voicecli.fixtures.fixture import Fixture
 from voicecli.reports.comparison_report import comparison_lines
+from voicewire.messages import Engines, SessionReady
 
 
 class Baseline(NamedTuple):
@@ -23,53 +34,98 @@ class Baseline(NamedTuple):
     run: Run
 
 
+class Kept(NamedTuple):
+    """Where a run is saved, and whether it may replace another there."""
+
+    path: Path
+    overwrite: bool
+
+    def save(self, run: Run, console: Console, option: str = "--save") -> None:
+        """Raises CliError."""
+        try:
+            runfile.save(run, self.path, overwrite=self.overwrite)
+        except RunFileError as error:
+            raise CliError(f"{option}: {error}", ExitCode.USAGE) from error
+        console.print(f"\nsaved as {self.path}")
+
+
 class Afterwards(NamedTuple):
     """What to do with a run when it is over."""
 
-    save_to: Path | None
+    keep: Kept | None
+    keep_versus: Kept | None
     baseline: Baseline | None
     tolerance: Tolerance
     force: bool
 
-    def check(self, fixtures: Iterable[Fixture]) -> None:
-        """Refuse before the run what can already be told not to compare. Raises CliError."""
+    def check(self, fixtures: Iterable[Fixture], server: Server) -> None:
+        """Refuse before the calls what can already be told not to compare, or warn of it. Raises CliError."""
         if self.baseline is None:
             return
         identities = [Identity(fixture.name, fixture.digest, script_digest(fixture)) for fixture in fixtures]
-        obstacles = tuple(fixture_obstacles(self.baseline.run, identities))
+        run = self.baseline.run
+        self._refuse((*fixture_obstacles(run, identities), *setting_obstacles(run, server)))
+
+    def admit(self, ready: SessionReady, fixture: Fixture) -> None:
+        """Likewise by what a server offers, before anything is said to it. Raises CliError."""
+        if self.baseline is None:
+            return
+        run, engines = self.baseline.run, {role: getattr(ready.engines, role) for role in Engines.__struct_fields__}
+        formats = format_obstacles(run, fixture.name, str(ready.input), str(ready.output))
+        self._refuse((*engine_obstacles(run, engines), *formats))
+
+    def _refuse(self, obstacles: tuple[str, ...]) -> None:
         if obstacles and not self.force:
             raise _incomparable(Incomparable(obstacles))
+        for obstacle in obstacles:
+            print(f"voicecli: compared by force: {obstacle}", file=sys.stderr)
 
-    def conclude(self, run: Run, console: Console) -> bool:
-        """Save it, compare it and tell how it compares; whether it is a regression. Raises CliError."""
-        if self.save_to is not None:
-            try:
-                runfile.save(run, self.save_to)
-            except RunFileError as error:
-                raise CliError(f"--save: {error}", ExitCode.USAGE) from error
-            console.print(f"\nsaved as {self.save_to}")
-        if self.baseline is None:
+    def conclude(self, run: Run, console: Console, versus: Baseline | None = None) -> bool:
+        """Save it, compare it and tell how it compares; whether it is a regression. Raises CliError.
+
+        `versus` is the run whose calls alternated with this one's.
+        """
+        if self.keep is not None:
+            self.keep.save(run, console)
+        if self.keep_versus is not None and versus is not None:
+            self.keep_versus.save(versus.run, console, "--save-versus")
+        baseline = versus or self.baseline
+        if baseline is None:
             return False
-        compared = comparison(self.baseline.run, run, self.tolerance, force=self.force)
-        for line in comparison_lines(compared, self.baseline.name):
+        compared = comparison(baseline.run, run, self.tolerance, force=self.force)
+        for line in comparison_lines(compared, baseline.name):
             console.print(line, soft_wrap=True)
         return compared.answer is Answer.REGRESSION
 
 
-def prepared(save: str | None, overwrite: bool, baseline: str | None, tolerance: str, force: bool) -> Afterwards:
+def prepared(
+    save: str | None,
+    overwrite: bool,
+    baseline: str | None,
+    tolerance: str,
+    force: bool,
+    *,
+    versus: Sequence[str] = (),
+    save_versus: str | None = None,
+) -> Afterwards:
     """From the options; what cannot be done after the run is refused before it. Raises CliError."""
     for option, given, needed in (
-        ("--overwrite goes with --save", overwrite, save),
+        ("--overwrite goes with --save", overwrite, save or save_versus),
         ("--force goes with --baseline", force, baseline),
+        ("--save-versus goes with --versus", save_versus, versus),
     ):
-        if given and needed is None:
+        if given and not needed:
             raise CliError(f"{option}; add it, or leave the other out", ExitCode.USAGE)
+    if versus and baseline is not None:
+        raise CliError("--versus and --baseline are two things to compare with; leave one out", ExitCode.USAGE)
+    if save is not None and save == save_versus:
+        raise CliError(f"--save and --save-versus are both {save}; give one another name", ExitCode.USAGE)
     try:
         against = None if baseline is None else stored(baseline)
-        path = None if save is None else runfile.free_path(save, overwrite=overwrite)
+        kept = [name and Kept(runfile.free_path(name, overwrite=overwrite), overwrite) for name in (save, save_versus)]
     except RunFileError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
-    return Afterwards(path, against, parsed(tolerance), force)
+    return Afterwards(kept[0] or None, kept[1] or None, against, parsed(tolerance), force)
 
 
 def stored(named: str) -> Baseline:

@@ -2,17 +2,22 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
-from tests.voicecli.peer import made
+from tests.voicecli.peer import ENGINES, PCM_16K, made
 from tests.voicecli.runs import calls, document, fixture
-from voicecli.baseline import prepared
+from voicecli.baseline import Baseline, prepared
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures import runfile
-from voicecli.figures.run import Run, script_digest
+from voicecli.figures.run import Run, Server, script_digest
+from voicecli.fixtures.fixture import Fixture
+from voicewire.formats import AudioFormat, Codec
+from voicewire.messages import EngineInfo, SessionReady
 
 BEFORE = document(fixture(calls(6, tts=80.0)))
 SLOWER = document(fixture(calls(6, tts=140.0)))
+OPUS = AudioFormat(Codec.OPUS)
 
 
 @pytest.fixture(autouse=True)
@@ -90,15 +95,89 @@ def test_what_cannot_be_done_after_the_run_is_refused_before_it(
     assert refused.value.exit_code is ExitCode.USAGE
 
 
-def test_another_fixture_than_the_baselines_is_refused_before_the_call() -> None:
-    made_before = fixture(calls(6, tts=80.0), name="made", digest=made().digest, script=script_digest(made()))
-    runfile.save(document(made_before), runfile.free_path("main", overwrite=False))
-    prepared(*asked(baseline="main")).check([made()])
-    prepared(*asked()).check([made(digest="other")])
-    for other, told in (
-        (made(digest="other"), "made: other audio"),
-        (made(name="new"), "no fixture in common"),
-    ):
-        with pytest.raises(CliError, match=told):
-            prepared(*asked(baseline="main")).check([other])
-        prepared(*asked(baseline="main", force=True)).check([other])
+SERVER = Server(in_process=True)
+READY = SessionReady(session_id="s", resume_token="r", input=PCM_16K, output=PCM_16K, engines=ENGINES, lead_ms=500)
+
+
+def saved_before(**fields: str) -> None:
+    formats = {"input": str(PCM_16K), "output": str(PCM_16K)}
+    before = fixture(
+        calls(6, tts=80.0), name="made", digest=made().digest, script=script_digest(made()), **formats | fields
+    )
+    runfile.save(document(before), runfile.free_path("main", overwrite=False))
+
+
+@pytest.mark.parametrize(
+    ("other", "server", "told"),
+    [
+        (made(digest="other"), SERVER, "made: other audio"),
+        (made(name="new"), SERVER, "no fixture in common"),
+        (made(), Server(virtual=True), "pacing: real time against virtual time"),
+        (made(), Server(network="rtt=80ms seed=1"), "network: none against rtt=80ms seed=1"),
+    ],
+)
+def test_other_calls_than_the_baselines_are_refused_before_they_are_made(
+    other: Fixture, server: Server, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved_before()
+    prepared(*asked(baseline="main")).check([made()], SERVER)
+    prepared(*asked()).check([other], server)
+    with pytest.raises(CliError, match=told):
+        prepared(*asked(baseline="main")).check([other], server)
+    assert capsys.readouterr().err == ""
+    prepared(*asked(baseline="main", force=True)).check([other], server)
+    assert capsys.readouterr().err.startswith(f"voicecli: compared by force: {told}")
+
+
+@pytest.mark.parametrize(
+    ("ready", "told"),
+    [
+        (replace(READY, engines=replace(ENGINES, tts=EngineInfo("espeak"))), "tts: t against espeak"),
+        (replace(READY, output=OPUS), "made: heard as pcm_s16le 16 kHz against opus 48 kHz"),
+    ],
+)
+def test_another_session_than_the_baselines_is_refused_before_anything_is_said(
+    ready: SessionReady, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved_before()
+    prepared(*asked(baseline="main")).admit(READY, made())
+    prepared(*asked()).admit(ready, made())
+    with pytest.raises(CliError, match=told):
+        prepared(*asked(baseline="main")).admit(ready, made())
+    prepared(*asked(baseline="main", force=True)).admit(ready, made())
+    assert capsys.readouterr().err == f"voicecli: compared by force: {told}\n"
+
+
+def test_of_alternating_calls_both_runs_are_kept_and_compared() -> None:
+    told = StringIO()
+    afterwards = prepared(*asked(save="new"), versus=["tts=x"], save_versus="old")
+    before, after = (replace(run, series="1") for run in (BEFORE, SLOWER))
+    assert afterwards.conclude(after, Console(file=told, width=300), Baseline("tts=x", before))
+    assert "regression against tts=x" in told.getvalue()
+    assert "each is compared with the one made next to it" in told.getvalue()
+    assert [runfile.read(runfile.find(name)) for name in ("old", "new")] == [before, after]
+
+
+@pytest.mark.parametrize(
+    ("options", "versus", "save_versus", "told"),
+    [
+        (asked(), [], "old", "--save-versus goes with --versus"),
+        (asked(baseline="taken"), ["tts=x"], None, "--versus and --baseline are two things"),
+        (asked(save="one"), ["tts=x"], "one", "are both one"),
+        (asked(), ["tts=x"], "taken", "is there already"),
+    ],
+)
+def test_what_cannot_be_kept_of_alternating_calls_is_refused_before_them(
+    options: tuple[str | None, bool, str | None, str, bool], versus: list[str], save_versus: str | None, told: str
+) -> None:
+    runfile.save(BEFORE, runfile.free_path("taken", overwrite=False))
+    with pytest.raises(CliError, match=told):
+        prepared(*options, versus=versus, save_versus=save_versus)
+
+
+def test_a_name_that_was_taken_during_the_calls_is_not_overwritten() -> None:
+    afterwards = prepared(*asked(save="main"))
+    runfile.save(SLOWER, runfile.free_path("main", overwrite=False))
+    with pytest.raises(CliError, match=r"--save: .*main.json is there already"):
+        afterwards.conclude(BEFORE, Console(file=StringIO()))
+    assert runfile.read(runfile.find("main")) == SLOWER

@@ -1,13 +1,27 @@
 """One take of a fixture: a call to a server, and what can be concluded from it."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
 
 from voicecli.calls import expectation
 from voicecli.calls.call import CallRecord, CallSettings, Watcher, place_call
 from voicecli.calls.netproxy import Network, network_proxy
 from voicecli.client.transport import websocket
-from voicecli.figures.run import CallRun, ExaminedTurn, call_document, examined
+from voicecli.figures.budget import BudgetResult
+from voicecli.figures.run import (
+    CallRun,
+    ExaminedTurn,
+    FixtureRuns,
+    Run,
+    Server,
+    call_document,
+    examined,
+    run_document,
+    script_digest,
+)
 from voicecli.fixtures.fixture import Fixture
 from voicecli.fixtures.microphone import Recording
 from voicewire.clock import Clock
@@ -54,3 +68,24 @@ def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = Non
     documents = [turn.document for turn in turns]
     expectations = expectation.examined(fixture, documents, record.events, record.gave_up)
     return Take(fixture, record, turns, call_document(record, documents, expectations))
+
+
+def document(
+    takes: Sequence[Take], server: Server, budgets: Sequence[BudgetResult] = (), series: str | UnsetType = UNSET
+) -> Run:
+    """Of at least one take."""
+    by_fixture: dict[str, list[Take]] = {}
+    for taken in takes:
+        by_fixture.setdefault(taken.fixture.name, []).append(taken)
+    runs = [
+        FixtureRuns(
+            name=name,
+            digest=group[0].fixture.digest,
+            script=script_digest(group[0].fixture),
+            input=str(group[0].ready.input),
+            output=str(group[0].ready.output),
+            runs=tuple(taken.document for taken in group),
+        )
+        for name, group in by_fixture.items()
+    ]
+    return run_document(server, takes[0].ready, runs, budgets, series)

@@ -4,6 +4,7 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Mapping
 
 from msgspec import structs
@@ -17,6 +18,7 @@ from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures.fixture import Fixture, Utterance
 from voicecli.fixtures.microphone import Recording
 from voiceserver import logs
+from voiceserver.clauses import ClauseSplitter
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
@@ -43,6 +45,9 @@ WALL_TIME = "2026-01-05T10:00"
 HEARD_PAUSE_MS = 200
 """Of a pause that splits an utterance, a recogniser hears at least so much."""
 
+
+_DELAYS = {"stt": "final", "llm": "ttft", "tts": "ttfb"}
+"""The setting of a scripted engine of each role that it is known by."""
 
 Watcher = Callable[[str | bytes, int], None]
 """Is shown each message that the server sends, and when."""
@@ -160,3 +165,48 @@ def _described(role: Role, spec: EngineSpec) -> EngineInfo:
         of_fixture = ("text", "word")
         return EngineInfo(told.name, {key: value for key, value in told.settings.items() if key not in of_fixture})
     return told
+
+
+def scripted(role: str, text: str, settings: Mapping[str, str | float]) -> str:
+    """A scripted engine as it is written, with `settings` where it says nothing of them; `delay` is short for the
+    setting that the role's engine is known by. Raises CliError.
+    """
+    try:
+        spec = EngineSpec.parse(text)
+        given = {_DELAYS[role] if name == "delay" else name: value for name, value in spec.settings.items()}
+        filled = EngineSpec(spec.name, {**settings, **given})
+        registry.describe(Role(role), filled)
+    except SpecError as error:
+        raise CliError(f"{role}: {error}", ExitCode.USAGE) from error
+    return str(filled)
+
+
+def delay_ms(role: str, engine: str) -> float:
+    """What the engine is known by. Raises SpecError."""
+    return float(registry.describe(Role(role), engine).settings[_DELAYS[role]])
+
+
+def known_vad(told: EngineInfo | None) -> str | None:
+    """The VAD that was used in a call, where it is here, too."""
+    if told is None:
+        return None
+    spec = EngineSpec(told.name, dict(told.settings))
+    try:
+        registry.describe(Role.VAD, spec)
+    except (SpecError, EngineError):
+        return None
+    return str(spec)
+
+
+def words(text: str) -> int:
+    """Tokens that a scripted language model says a reply with."""
+    return len(text.split())
+
+
+def words_of_first_clause(text: str) -> int:
+    """Of them, those that are said by when the first clause can be spoken."""
+    splitter = ClauseSplitter()
+    for number, token in enumerate(re.findall(r"\S+\s*", text), start=1):
+        if splitter.push(token):
+            return number
+    return words(text)

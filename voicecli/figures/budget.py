@@ -21,7 +21,7 @@ from voicecli.figures.wer import WordErrors
 from voicewire.marks import SPANS
 
 P95_SAMPLES = 20
-"""Below this many samples there is no p95, and a budget of one is not met."""
+"""Below this many samples no p95 is told anywhere, and a budget of one is not met."""
 
 WER = "wer"
 FALSE_CUTOFFS = "false_cutoffs"

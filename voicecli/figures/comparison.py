@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from voicecli.figures.run import FixtureRuns, Run, Server, Turn
+from voicecli.figures.run import CallRun, FixtureRuns, Run, Server, Turn
 from voicecli.figures.verdict import Answer, Sample, Side, Tolerance, Verdict, judge
 from voicewire.marks import BARGE_IN_STOP, VOICE_TO_VOICE, Span
+from voicewire.messages import EngineInfo
 
 SCHEMA: Literal["voicecli.comparison/1"] = "voicecli.comparison/1"
 
@@ -48,6 +49,8 @@ class Comparison(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tolerance: Tolerance
     exact: bool = False
     """Both runs were made in virtual time."""
+    interleaved: bool = False
+    """Their calls alternated, and each is judged against the one made next to it."""
     forced: tuple[str, ...] = ()
     """Why the runs cannot be compared, where that was asked for all the same."""
     notes: tuple[str, ...] = ()
@@ -66,14 +69,16 @@ def compare(baseline: Run, candidate: Run, tolerance: Tolerance | None = None, *
     if not pairs or (differences and not force):
         raise Incomparable(differences)
     exact = baseline.server.virtual and candidate.server.virtual
-    sides = {key: sides for pair in pairs for key, sides in _turns(*pair).items()}
+    interleaved = _interleaved(baseline, candidate)
+    gathered = _paired if interleaved else _unpaired
+    sides = {key: sides for pair in pairs for key, sides in gathered(*pair).items()}
     judged = sum(bool(before.samples and after.samples) for before, after in sides.values())
     turns = tuple(
         ComparedTurn(
             fixture=key.fixture,
             utterance=key.utterance,
             latency=key.latency,
-            verdict=judge(before, after, tolerance, comparisons=max(1, judged), exact=exact),
+            verdict=judge(before, after, tolerance, comparisons=max(1, judged), exact=exact, paired=interleaved),
         )
         for key, (before, after) in sides.items()
     )
@@ -82,6 +87,7 @@ def compare(baseline: Run, candidate: Run, tolerance: Tolerance | None = None, *
         answer=min((turn.verdict.answer for turn in turns), key=_ORDER.index, default=Answer.NOT_ENOUGH_RUNS),
         tolerance=tolerance,
         exact=exact,
+        interleaved=interleaved,
         forced=differences,
         notes=tuple(_notes(baseline, candidate)),
         turns=turns,
@@ -109,22 +115,47 @@ def fixture_obstacles(baseline: Run, fixtures: Sequence[Identity]) -> Iterator[s
             yield f"{after.name}: fixture.toml asks for another session or other utterances"
 
 
+def setting_obstacles(baseline: Run, server: Server) -> Iterator[str]:
+    """What makes calls to this server incomparable with the baseline's, as can be told before they are made."""
+    if baseline.server.virtual != server.virtual:
+        yield f"pacing: {_pacing(baseline.server)} against {_pacing(server)}"
+    networks = [each.network or "none" for each in (baseline.server, server)]
+    if networks[0] != networks[1]:
+        yield f"network: {networks[0]} against {networks[1]}"
+
+
+def engine_obstacles(baseline: Run, engines: Mapping[str, EngineInfo]) -> Iterator[str]:
+    """What makes answers of these engines incomparable with the baseline's, as can be told once a session is open."""
+    for role in dict.fromkeys((*baseline.engines, *engines)):
+        one, other = (each[role].name if role in each else "none" for each in (baseline.engines, engines))
+        if one != other:
+            yield f"{role}: {one} against {other}"
+
+
+def format_obstacles(baseline: Run, fixture: str, input_: str, output: str) -> Iterator[str]:
+    """Likewise of the formats that a session with this fixture has."""
+    for before in baseline.fixtures:
+        for way, one, other in (("sent", before.input, input_), ("heard", before.output, output)):
+            if before.name == fixture and one != other:
+                yield f"{fixture}: {way} as {one} against {other}"
+
+
 def _obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
     fixtures = [Identity(fixture.name, fixture.digest, fixture.script) for fixture in candidate.fixtures]
     yield from fixture_obstacles(baseline, fixtures)
-    for before, after in _pairs(baseline, candidate):
-        for way, one, other in (("sent", before.input, after.input), ("heard", before.output, after.output)):
-            if one != other:
-                yield f"{after.name}: {way} as {one} against {other}"
-    for role in dict.fromkeys((*baseline.engines, *candidate.engines)):
-        one, other = (run.engines[role].name if role in run.engines else "none" for run in (baseline, candidate))
-        if one != other:
-            yield f"{role}: {one} against {other}"
-    if baseline.server.virtual != candidate.server.virtual:
-        yield f"pacing: {_pacing(baseline.server)} against {_pacing(candidate.server)}"
-    networks = [run.server.network or "none" for run in (baseline, candidate)]
-    if networks[0] != networks[1]:
-        yield f"network: {networks[0]} against {networks[1]}"
+    if not _interleaved(baseline, candidate):  # whose engines were chosen to be compared
+        yield from _session_obstacles(baseline, candidate)
+    yield from setting_obstacles(baseline, candidate.server)
+
+
+def _session_obstacles(baseline: Run, candidate: Run) -> Iterator[str]:
+    for fixture in candidate.fixtures:
+        yield from format_obstacles(baseline, fixture.name, fixture.input, fixture.output)
+    yield from engine_obstacles(baseline, candidate.engines)
+
+
+def _interleaved(baseline: Run, candidate: Run) -> bool:
+    return baseline.series is not UNSET and baseline.series == candidate.series
 
 
 def _names(fixtures: Sequence[FixtureRuns] | Sequence[Identity]) -> str:
@@ -136,6 +167,8 @@ def _pacing(server: Server) -> str:
 
 
 def _notes(baseline: Run, candidate: Run) -> Iterator[str]:
+    if _interleaved(baseline, candidate):
+        yield from _session_obstacles(baseline, candidate)
     for role, after in candidate.engines.items():
         before = baseline.engines.get(role)
         if before is not None and before.name == after.name:
@@ -174,29 +207,51 @@ class _Key(NamedTuple):
     latency: str
 
 
-def _turns(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[Side, Side]]:
-    before, after = _sides(baseline), _sides(candidate)
+def _unpaired(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[Side, Side]]:
+    before, after = _side(baseline), _side(candidate)
     nothing = Side(())
     return {key: (before.get(key, nothing), after.get(key, nothing)) for key in sorted(before | after)}
 
 
-def _sides(fixture: FixtureRuns) -> dict[_Key, Side]:
+def _side(fixture: FixtureRuns) -> dict[_Key, Side]:
     """The samples of each utterance's latencies, without those of calls whose own pacing was bad."""
     samples: dict[_Key, list[Sample]] = {}
     left_out: dict[_Key, int] = {}
     for call in fixture.runs:
-        for number, turn in enumerate(call.turns):
-            for span in COMPARED:
-                sample = _sample(turn, span)
-                if sample is None:
-                    continue
-                key = _Key(fixture.name, number if turn.utterance is UNSET else turn.utterance, span.name)
-                samples.setdefault(key, [])
-                if call.reliable:
-                    samples[key].append(sample)
-                else:
-                    left_out[key] = left_out.get(key, 0) + 1
-    return {key: Side(tuple(each), left_out.get(key, 0)) for key, each in samples.items()}
+        for key, found in _samples(fixture.name, call).items():
+            samples.setdefault(key, []).extend(found if call.reliable else ())
+            left_out[key] = left_out.get(key, 0) + (0 if call.reliable else len(found))
+    return {key: Side(tuple(each), left_out[key]) for key, each in samples.items()}
+
+
+def _paired(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[Side, Side]]:
+    """Likewise, without those whose pair is missing or had bad pacing."""
+    pairs: dict[_Key, list[tuple[Sample, Sample]]] = {}
+    left_out: dict[_Key, int] = {}
+    for one, other in zip(baseline.runs, candidate.runs, strict=False):
+        before, after = _samples(baseline.name, one), _samples(candidate.name, other)
+        is_reliable = one.reliable and other.reliable
+        for key in before | after:
+            found = list(zip(before.get(key, ()), after.get(key, ()), strict=False))
+            pairs.setdefault(key, []).extend(found if is_reliable else ())
+            left_out[key] = left_out.get(key, 0) + (0 if is_reliable else len(found))
+    return {
+        key: (
+            Side(tuple(before for before, _ in pairs[key]), left_out[key]),
+            Side(tuple(after for _, after in pairs[key]), left_out[key]),
+        )
+        for key in sorted(pairs)
+    }
+
+
+def _samples(fixture: str, call: CallRun) -> dict[_Key, list[Sample]]:
+    samples: dict[_Key, list[Sample]] = {}
+    for number, turn in enumerate(call.turns):
+        for span in COMPARED:
+            if (sample := _sample(turn, span)) is not None:
+                key = _Key(fixture, number if turn.utterance is UNSET else turn.utterance, span.name)
+                samples.setdefault(key, []).append(sample)
+    return samples
 
 
 def _sample(turn: Turn, span: Span) -> Sample | None:

@@ -190,6 +190,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     voicecli: str
     created: str | UnsetType = UNSET
     """UTC, ISO 8601. Absent in virtual time, where the same call gives the same document."""
+    series: str | UnsetType = UNSET
+    """The same in two runs whose calls alternated: call i of one was made next to call i of the other."""
     server: Server
     engines: dict[str, EngineInfo] = msgspec.field()
     """By role: vad, stt, llm, tts."""
@@ -233,12 +235,17 @@ def _processor() -> str:
 
 
 def run_document(
-    server: Server, ready: SessionReady, fixtures: Sequence[FixtureRuns], budgets: Sequence[BudgetResult] = ()
+    server: Server,
+    ready: SessionReady,
+    fixtures: Sequence[FixtureRuns],
+    budgets: Sequence[BudgetResult] = (),
+    series: str | UnsetType = UNSET,
 ) -> Run:
     return Run(
         schema=SCHEMA,
         voicecli=__version__,
         created=UNSET if server.virtual else utc_now().isoformat(timespec="seconds"),
+        series=series,
         server=server,
         engines={role: getattr(ready.engines, role) for role in Engines.__struct_fields__},
         machine=machine(),

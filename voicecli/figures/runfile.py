@@ -49,8 +49,11 @@ def free_path(name: str, *, overwrite: bool) -> Path:
     return path
 
 
-def save(run: Run, path: Path) -> None:
-    """All of it or nothing: what was there stays until the new file is whole. Raises RunFileError."""
+def save(run: Run, path: Path, *, overwrite: bool = False) -> None:
+    """All of it or nothing: what was there stays until the new file is whole, and without `overwrite` for good.
+
+    Raises RunFileError.
+    """
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -59,12 +62,28 @@ def save(run: Run, path: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
+            if overwrite:
+                Path(temporary).replace(path)
+            else:
+                _move_to_free(Path(temporary), path)
+        finally:
             Path(temporary).unlink(missing_ok=True)
-            raise
+    except FileExistsError as error:
+        raise RunFileError(f"{path} is there already; choose another name, or add --overwrite") from error
     except OSError as error:
         raise RunFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _move_to_free(temporary: Path, path: Path) -> None:
+    """Raises FileExistsError where another run has the name by now."""
+    try:
+        path.hardlink_to(temporary)  # a rename would replace the other
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError from None
+        temporary.replace(path)
 
 
 def find(named: str) -> Path:
@@ -81,10 +100,12 @@ def find(named: str) -> Path:
 
 def read(path: Path) -> Run:
     """Raises RunFileError."""
+    if path.is_dir():
+        raise RunFileError(f"{path}: a folder; name the file of a run in it")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise RunFileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise RunFileError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
     try:
         schema = msgspec.json.decode(content, type=_Headed).schema
     except msgspec.ValidationError:

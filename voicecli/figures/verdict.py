@@ -1,7 +1,8 @@
 """Did it get slower? A verdict on two sets of latencies: significance from a seeded bootstrap, and size.
 
 Percentile bootstrap of the difference of a quantile: each side is resampled with replacement, and the interval holds
-the middle of the differences found (Efron & Tibshirani, An Introduction to the Bootstrap, chapter 13).
+the middle of the differences found (Efron & Tibshirani, An Introduction to the Bootstrap, chapter 13). Samples that
+were made in pairs are resampled in pairs.
 """
 
 import re
@@ -13,11 +14,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from voicecli.figures.budget import P95_SAMPLES
+
 MIN_SAMPLES = 5
 """With fewer on a side not even the extremes of the samples bound the median with 95 % confidence."""
 
-P95_SAMPLES = 20
-"""Below this many samples on a side no p95 is told."""
+MIN_PAIRS = 6
+"""Likewise of pairs: of five that differ by chance alone, all differ in one direction more often than in 5 %."""
 
 MAX_UNRELIABLE_SHARE = 0.25
 """A side of which more than this was paced badly is no evidence, even without what was late."""
@@ -123,17 +126,26 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
 
 
 def judge(
-    baseline: Side, candidate: Side, tolerance: Tolerance | None = None, *, comparisons: int = 1, exact: bool = False
+    baseline: Side,
+    candidate: Side,
+    tolerance: Tolerance | None = None,
+    *,
+    comparisons: int = 1,
+    exact: bool = False,
+    paired: bool = False,
 ) -> Verdict:
     """The verdict on one latency; with one of several, `comparisons` says of how many (Bonferroni).
 
     The same samples get the same verdict every time. `exact` samples have no noise: one is enough, and size decides.
+    `paired` ones were made side by side, sample i of one with sample i of the other, and are resampled together: what
+    befell both of a pair, such as a machine that grows slower, is no difference between them.
     """
+    assert not paired or len(baseline.samples) == len(candidate.samples), "each sample has its pair"
     tolerance = tolerance or Tolerance()
     counts = (len(baseline.samples), len(candidate.samples))
     if not (baseline.reliable and candidate.reliable):
         return Verdict(Answer.UNRELIABLE, counts)
-    least = 1 if exact else MIN_SAMPLES
+    least = 1 if exact else MIN_PAIRS if paired else MIN_SAMPLES
     if min(counts) < least:
         return Verdict(Answer.NOT_ENOUGH_RUNS, counts, runs_needed=least)
     if exact:
@@ -141,7 +153,9 @@ def judge(
         return Verdict(only.answer, counts, (only,))
     percents = (50, 95) if min(counts) >= P95_SAMPLES else (50,)
     random = np.random.default_rng(SEED)
-    before, after = (_resampled(_values(side), percents, random) for side in (baseline, candidate))
+    before = _resampled(_values(baseline), percents, random)
+    # The same draws again keep each pair together.
+    after = _resampled(_values(candidate), percents, np.random.default_rng(SEED) if paired else random)
     findings = tuple(
         _finding(percent, baseline, candidate, after[row] - before[row], 1 - ALPHA[percent] / comparisons, tolerance)
         for row, percent in enumerate(percents)

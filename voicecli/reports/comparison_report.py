@@ -34,6 +34,8 @@ def comparison_lines(comparison: Comparison, baseline: str) -> Iterator[Text]:
     head = Text(f"\n{SIGNS[answer]} {answer.value}", style=STYLES[answer])
     head.append(f" against {printable(baseline)}; what counts is {_size(comparison.tolerance)}", style="not bold")
     yield head
+    if comparison.interleaved:
+        yield Text("  calls alternated; each is compared with the one made next to it", style="dim")
     for turn in comparison.turns:
         yield from _turn(turn)
     yield from (Text(f"  FORCED: {printable(difference)}", style=BAD) for difference in comparison.forced)

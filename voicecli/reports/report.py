@@ -49,11 +49,16 @@ def call_report(take: Take, title: str, details: str = "") -> RenderableType:
     return Group(*parts)
 
 
-def call_line(take: Take, number: int) -> Text:
-    """One call of many in one line."""
+def heading(label: str) -> RenderableType:
+    """Above what is told of one of two servers."""
+    return Group(Text(""), Text(printable(label), style="bold reverse"))
+
+
+def call_line(take: Take, number: int, label: str = "") -> Text:
+    """One call of many in one line; `label` says to which of two servers."""
     falls = [_ms(turn.document, "voice_to_voice_ms") for turn in take.turns]
     voice_to_voice = " ".join(f"{value:.0f}" for value in falls if value is not None)
-    line = Text(f"  run {number}: ")
+    line = Text(f"  run {number}{f', {printable(label)}' if label else ''}: ")
     line.append(f"voice-to-voice {voice_to_voice} ms" if voice_to_voice else "nothing heard")
     if take.document.failures:
         line.append(f"  ✗ {printable(take.document.failures[0])}", style=BAD)

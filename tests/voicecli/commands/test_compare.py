@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -61,3 +62,48 @@ def test_what_cannot_be_compared_is_one_line_and_a_matter_of_usage(
     assert err.startswith("voicecli: ")
     assert told in err
     assert err.count("\n") == 1
+
+
+BROKEN = {
+    "empty": (b"", "damaged or cut off; save the run again"),
+    "text": (b"hello", "damaged or cut off; save the run again"),
+    "binary": (bytes(range(256)), "damaged or cut off; save the run again"),
+    "deep": (b'{"schema": "voicecli.run/1", "x": ' + b"[" * 100_000, "damaged or cut off; save the run again"),
+    "nothing": (b"{}", "no run; give a file that"),
+    "list": (b"[1]", "no run; give a file that"),
+    "fixture": (b'{"schema": "voicecli.fixture/1"}', "no run, but 'voicecli.fixture/1'"),
+    "future": (b'{"schema": "voicecli.run/2"}', "written by another voicecli (voicecli.run/2, "),
+    "hollow": (b'{"schema": "voicecli.run/1"}', "damaged: Object missing required field"),
+}
+
+
+@pytest.mark.parametrize("name", [*BROKEN, "folder", "unreadable"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "before", "{}"],
+        ["compare", "{}", "before"],
+        ["replay", "{fixture}", "--baseline", "{}"],
+        ["replay", "{fixture}", "--baseline", "{}", "--save", "{}", "--overwrite"],
+    ],
+)
+def test_a_file_that_is_no_run_is_named_in_one_sentence_and_left_alone(
+    name: str, arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(".voicecli/runs") / f"{name}.json"
+    content, told = BROKEN.get(name, (b"", "a folder; name the file" if name == "folder" else "cannot be read"))
+    if name == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    if name == "unreadable":
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("root may read everything")
+    named = str(path) if name == "folder" else name
+    fixture = Path(__file__).parents[3] / "fixtures" / "numbers"
+    assert main([argument.format(named, fixture=fixture) for argument in arguments]) == ExitCode.USAGE
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n"), err.startswith("voicecli: ")) == ("", 1, True)
+    assert told in err
+    assert path.is_dir() or name == "unreadable" or path.read_bytes() == content

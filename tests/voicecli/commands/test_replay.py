@@ -317,9 +317,48 @@ def test_a_slower_stage_than_in_the_baseline_ends_with_1_and_is_named(
     assert "✓ improvement against" in capfd.readouterr().out
 
 
+def test_calls_to_two_servers_alternate_and_the_slower_one_is_named(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tone / "fixture.toml").write_text(TOML.replace("[0, 600]", "[0, 320]").replace("[200, 500]", "[200, 300]"))
+    versus = ["--versus", "tts=scripted(char=20ms)", "--save", "new", "--save-versus", "old"]
+    code = main(["replay", str(tone), *ENGINES[:-2], *SLOW_TTS, "--repeat", "8", *versus])
+    out = capfd.readouterr().out
+    assert [line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  run ")][:4] == [
+        "run 1, versus",
+        "run 1, candidate",
+        "run 2, candidate",
+        "run 2, versus",
+    ]
+    if "? unreliable" not in out:  # as it is on a machine that is too busy to measure
+        assert code == ExitCode.EXPECTATION_FAILED
+        assert "regression against tts=scripted(char=20ms)" in out
+        assert "of which TTS first audio +" in out
+    assert main(["compare", "new", "old"]) == ExitCode.GOOD
+    told = capfd.readouterr().out
+    assert "against new" in told
+    assert "each is compared with the one made next to it" in told
+
+
+def test_other_engines_than_the_baselines_are_refused_with_the_first_session(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["replay", str(tone), *ENGINES, "--save", "a"]) == ExitCode.GOOD
+    capfd.readouterr()
+    assert main(["replay", str(tone), "--vad", "energy", *ENGINES[2:], "--baseline", "a"]) == ExitCode.USAGE
+    out, err = capfd.readouterr()
+    assert "these runs cannot be compared: vad: scripted against energy; take the same" in err
+    assert out == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--versus", "espeak"], "--versus: "),
+        (["--versus", "tts=nobody"], "--tts: there is no engine nobody"),
+        (["--save-versus", "b"], "--save-versus goes with --versus"),
         (["--save", "a/b"], '"a/b" is no name for a run'),
         (["--save", "taken"], "taken.json is there already"),
         (["--baseline", "nobody"], "nobody: no such run, and no such file"),

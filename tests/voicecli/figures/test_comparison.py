@@ -5,7 +5,7 @@ import pytest
 
 from tests.voicecli.runs import MACHINE, call, calls, document, fixture, turn
 from voicecli.figures.comparison import Incomparable, compare
-from voicecli.figures.run import Latencies, Run, Server, Turn
+from voicecli.figures.run import CallRun, Latencies, Run, Server, Turn
 from voicecli.figures.verdict import Answer, StageChange, Tolerance
 from voicewire.messages import EngineInfo
 
@@ -168,3 +168,36 @@ def test_a_comparison_is_a_document() -> None:
     told = json.loads(compare(BEFORE, SLOWER).serialize())
     assert told["schema"] == "voicecli.comparison/1"
     assert told["turns"][0]["verdict"]["findings"][0]["stages"] == [{"part": "tts", "ms": 60.0}]
+
+
+def in_series(*runs: CallRun, series: str = "1", **fields: object) -> Run:
+    return document(fixture(list(runs)), series=series, **fields)
+
+
+def test_of_alternating_calls_each_is_compared_with_the_one_next_to_it() -> None:
+    slow = [call(turn(0, tts=500.0 + 40 * at)) for at in range(6)]
+    slower = [call(turn(0, tts=530.0 + 40 * at)) for at in range(6)]
+    compared = compare(in_series(*slow), in_series(*slower))
+    (median,) = compared.turns[0].verdict.findings
+    assert (compared.interleaved, compared.answer, median.low_ms, median.high_ms) == (
+        True,
+        Answer.REGRESSION,
+        30,
+        30,
+    )
+    assert compare(in_series(*slow), in_series(*slower, series="2")).interleaved is False
+
+
+def test_a_call_whose_pair_is_no_evidence_is_none_either() -> None:
+    good = [call(turn(0, tts=500.0 + at)) for at in range(8)]
+    late = [call(turn(0, tts=2000.0), reliable=False), call(), *good[2:]]
+    assert compare(in_series(*good), in_series(*late)).turns[0].verdict.counts == (6, 6)
+    assert compare(in_series(*late), in_series(*good[:-1])).turns[0].verdict.counts == (5, 5)
+    assert compare(in_series(*good), in_series(*late[:1] * 8)).answer is Answer.UNRELIABLE
+
+
+def test_engines_that_were_chosen_to_alternate_are_no_obstacle() -> None:
+    good = [call(turn(0, tts=500.0 + at)) for at in range(6)]
+    other = in_series(*good, engines=BEFORE.engines | {"tts": EngineInfo("espeak")})
+    compared = compare(in_series(*good), other)
+    assert (compared.forced, compared.notes) == ((), (f"tts: {BEFORE.engines['tts'].name} against espeak",))

@@ -63,9 +63,37 @@ def test_a_run_that_cannot_be_written_leaves_the_old_one_whole(monkeypatch: pyte
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunFileError, match="No space left on device"):
-        runfile.save(document(), path)
+        runfile.save(document(), path, overwrite=True)
     assert runfile.read(path) == RUN
     assert [each.name for each in path.parent.iterdir()] == ["main.json"]
+
+
+def test_an_interrupted_save_leaves_the_old_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved("main")
+
+    def interrupted(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runfile.save(document(), path, overwrite=True)
+    assert runfile.read(path) == RUN
+    assert [each.name for each in path.parent.iterdir()] == ["main.json"]
+
+
+def test_without_leave_a_run_saved_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved("main")
+
+    def refused(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for _ in range(2):
+        with pytest.raises(RunFileError, match="is there already"):
+            runfile.save(document(), path)
+        assert runfile.read(path) == RUN
+        monkeypatch.setattr(Path, "hardlink_to", refused)  # as on a file system without hard links
+    runfile.save(document(), path.with_stem("other"))
+    assert sorted(each.name for each in path.parent.iterdir()) == ["main.json", "other.json"]
 
 
 def test_a_run_that_is_not_there_is_answered_with_those_that_are() -> None:
@@ -103,7 +131,7 @@ def test_what_is_no_run_of_this_version_is_named_and_left_alone(content: bytes, 
 
 
 def test_a_folder_is_no_run() -> None:
-    with pytest.raises(RunFileError, match="cannot be read"):
+    with pytest.raises(RunFileError, match="a folder; name the file of a run in it"):
         runfile.read(Path())
 
 

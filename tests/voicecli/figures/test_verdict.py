@@ -68,6 +68,62 @@ def test_twenty_verdicts_together_give_no_more_false_alarms_than_one() -> None:
     assert 1 - (1 - share(usual, 20, 1.0, comparisons=20)) ** 20 <= 0.1
 
 
+def creeping(random: np.random.Generator, calls: int) -> Values:
+    """Each call takes a little longer than the one before it: 20 % in the end."""
+    return np.linspace(1.0, 1.2, calls)
+
+
+def stepping(random: np.random.Generator, calls: int) -> Values:
+    """From some call on the machine is 15 % slower."""
+    return np.where(np.arange(calls) < random.integers(1, calls), 1.0, 1.15)
+
+
+def wandering(random: np.random.Generator, calls: int) -> Values:
+    """It grows slower and faster by 2 % from call to call."""
+    return np.exp(np.cumsum(random.normal(0, 0.02, calls)))
+
+
+def drifted_share(drift: Shape, count: int, factor: float, *, interleaved: bool) -> float:
+    """Of pairs of runs on a machine that changes during the calls, as `share`; A B B A, or first all A, then all B."""
+    random = np.random.default_rng(7)
+    place = np.arange(2 * count)
+    is_candidate = np.isin(place % 4, (1, 2)) if interleaved else place >= count
+    found = 0
+    for _ in range(PAIRS):
+        values = usual(random, 2 * count) * drift(random, 2 * count)
+        values[is_candidate] *= factor
+        before, after = side(values[~is_candidate]), side(values[is_candidate])
+        found += judge(before, after, paired=interleaved).answer is Answer.REGRESSION
+    return found / PAIRS
+
+
+@pytest.mark.parametrize("count", [6, 10, 20, 30])
+@pytest.mark.parametrize("drift", [creeping, stepping, wandering])
+def test_a_drifting_machine_is_no_regression_where_calls_alternate(drift: Shape, count: int) -> None:
+    one_after_the_other, by_turns = (drifted_share(drift, count, 1.0, interleaved=each) for each in (False, True))
+    print(f"unchanged, {drift.__name__}, n={count}: false alarms {one_after_the_other:.1%} one run after the other,")
+    print(f"  {by_turns:.1%} where calls alternate, of {PAIRS} pairs")
+    assert by_turns <= 0.05
+    assert one_after_the_other > 0.15 or count < 20
+
+
+@pytest.mark.parametrize("drift", [creeping, stepping, wandering])
+def test_a_change_of_10_percent_is_found_on_a_drifting_machine_where_calls_alternate(drift: Shape) -> None:
+    found = drifted_share(drift, 30, 1.1, interleaved=True)
+    print(f"+10 %, {drift.__name__}, n=30: {found:.1%} found of {PAIRS} pairs where calls alternate")
+    assert found >= 0.9
+
+
+def test_what_befell_both_of_a_pair_does_not_widen_the_interval() -> None:
+    drift = np.linspace(0, 200, 20)
+    widths = []
+    for paired in (False, True):
+        median = judge(side(700 + drift), side(730 + drift), paired=paired).findings[0]
+        widths.append(median.high_ms - median.low_ms)
+    assert widths[1] == pytest.approx(0)
+    assert widths[0] > 60
+
+
 RANDOM = np.random.default_rng(1)
 BASE = [float(value) for value in usual(RANDOM, 30)]
 
@@ -121,6 +177,11 @@ def test_what_is_large_must_also_be_certain() -> None:
 def test_four_samples_on_a_side_are_too_few_and_five_are_not() -> None:
     assert judge(side([1.0] * 4), side([900.0] * 5)) == Verdict(Answer.NOT_ENOUGH_RUNS, (4, 5), runs_needed=5)
     assert judge(side([1.0] * 5), side([900.0] * 5)).answer is Answer.REGRESSION
+
+
+def test_five_pairs_are_too_few_and_six_are_not() -> None:
+    for count, answer in ((5, Answer.NOT_ENOUGH_RUNS), (6, Answer.REGRESSION)):
+        assert judge(side([1.0] * count), side([900.0] * count), paired=True).answer is answer
 
 
 def test_below_20_samples_on_a_side_no_p95_is_told() -> None:

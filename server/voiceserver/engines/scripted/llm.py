@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from voiceserver.engines.roles import ChatMessage, EngineError, Speaker, Token, TokenUsage
 from voiceserver.engines.scripted.faults import ENDLESS_PACE_MS, FaultPlan, FaultSettings
-from voiceserver.engines.scripted.pacing import Pacing
+from voiceserver.engines.scripted.pacing import Pacing, delay_of, delays
 from voiceserver.engines.scripted.persona import Persona, PersonaError
 from voiceserver.engines.spec import PRIVATE, Milliseconds
 from voicewire.clock import local_now
@@ -33,6 +33,10 @@ class ScriptedLlm:
         """From the request to the first token."""
         pace: Milliseconds = 0.0
         """From each token to the next."""
+        ttfts: str | None = None
+        """`ttft` of the turns of a conversation one after another, between `|`: 320ms|280ms."""
+        paces: str | None = None
+        """Likewise `pace`."""
         jitter: Milliseconds = 0.0
         """Most that each of these times differs by, either way."""
         now: str = ""
@@ -41,6 +45,8 @@ class ScriptedLlm:
         """Of the jitter, and of the choice among a rule's replies."""
 
         def __post_init__(self) -> None:
+            for name in ("ttfts", "paces"):
+                delays(name, getattr(self, name))
             if self.now:
                 _instant(self.now)
 
@@ -50,6 +56,8 @@ class ScriptedLlm:
         self._settings = settings
         self._wall_clock = wall_clock
         self._texts = None if settings.text is None else [part.strip() for part in settings.text.split("|")]
+        self._ttfts = delays("ttfts", settings.ttfts)
+        self._paces = delays("paces", settings.paces)
         self._persona = Persona([])
         self._faults = FaultPlan(settings)
         self._streams = 0
@@ -79,7 +87,9 @@ class ScriptedLlm:
         fault = self._faults.stream()
         pacing = Pacing(jitter_ms=settings.jitter, key=f"{settings.seed}/llm/{self._streams}")
         tokens = re.findall(r"\S+\s*", self._text(conversation))
-        delay_ms = settings.ttft
+        turn = _turn(conversation)
+        delay_ms = delay_of(turn, self._ttfts, settings.ttft)
+        pace_ms = delay_of(turn, self._paces, settings.pace)
         said = 0
         while said < len(tokens) or (fault.is_endless and tokens):
             await fault.strike(pacing)
@@ -87,7 +97,7 @@ class ScriptedLlm:
             token = tokens[said % len(tokens)]
             yield Token(token.rstrip() + " " if fault.is_endless else token)
             said += 1
-            delay_ms = max(settings.pace, ENDLESS_PACE_MS) if fault.is_endless else settings.pace
+            delay_ms = max(pace_ms, ENDLESS_PACE_MS) if fault.is_endless else pace_ms
         heard = sum(len(message.text.split()) for message in conversation)
         yield TokenUsage(input_tokens=heard, output_tokens=said)
 
@@ -95,8 +105,12 @@ class ScriptedLlm:
         if self._texts is None:
             now = _instant(self._settings.now) if self._settings.now else self._wall_clock()
             return self._persona.answer(conversation, now)
-        turn = sum(message.speaker is Speaker.USER for message in conversation)
-        return self._texts[max(0, turn - 1) % len(self._texts)]
+        return self._texts[_turn(conversation) % len(self._texts)]
+
+
+def _turn(conversation: Sequence[ChatMessage]) -> int:
+    """Of the conversation that is to be answered, from 0."""
+    return max(0, sum(message.speaker is Speaker.USER for message in conversation) - 1)
 
 
 def _instant(text: str) -> datetime:

@@ -2,6 +2,27 @@
 
 import asyncio
 import random
+import re
+from collections.abc import Sequence
+
+_DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s)?")
+
+
+def delays(name: str, text: str | None) -> tuple[float | None, ...]:
+    """A setting of several times, `320|1.5s||280ms`, in ms; None where nothing stands. Raises ValueError."""
+    found = []
+    for part in text.split("|") if text else ():
+        read = _DELAY.fullmatch(part.strip())
+        if read is None and part.strip():
+            raise ValueError(f"{name} must be times between |, such as 320ms|280ms, got {part.strip()!r}")
+        found.append(None if read is None else float(read[1]) * (1000 if read[2] == "s" else 1))
+    return tuple(found)
+
+
+def delay_of(number: int, each: Sequence[float | None], otherwise: float) -> float:
+    """The time of this number (from 0), which begin anew after the last one; `otherwise` where none is given."""
+    given = each[number % len(each)] if each else None
+    return otherwise if given is None else given
 
 
 class Pacing:

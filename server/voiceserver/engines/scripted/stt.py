@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from voiceserver.engines.roles import Transcript
 from voiceserver.engines.scripted.faults import ENDLESS_PACE_MS, FaultPlan, FaultSettings
-from voiceserver.engines.scripted.pacing import Pacing
+from voiceserver.engines.scripted.pacing import Pacing, delay_of, delays
 from voiceserver.engines.spec import Milliseconds
 
 SAMPLE_RATE = 16_000
@@ -28,6 +28,8 @@ class ScriptedStt:
         rest, so that a pause within an utterance may split it. 0: a stream hears an utterance whole."""
         final: Milliseconds = 0.0
         """From the end of the audio to the final transcript."""
+        finals: str | None = None
+        """`final` of each utterance of `text`, between `|`: 320ms|280ms."""
         partial: Milliseconds = 200.0
         """Audio heard for each word of a partial; 0: no partials."""
         jitter: Milliseconds = 0.0
@@ -36,12 +38,16 @@ class ScriptedStt:
         fault_after: Annotated[int, Meta(ge=0)] = 0
         """The partial that has the fault, counted from 1; 0: the final transcript has it."""
 
+        def __post_init__(self) -> None:
+            delays("finals", self.finals)
+
     waits_on_loop = True
 
     def __init__(self, settings: Settings) -> None:
         self.sample_rate = SAMPLE_RATE
         self._settings = settings
         self._utterances = [" ".join(part.split()) for part in settings.text.split("|")]
+        self._finals = delays("finals", settings.finals)
         self._faults = FaultPlan(settings)
         self._streams = 0
         self._heard = 0
@@ -62,10 +68,11 @@ class ScriptedStt:
         fault = self._faults.stream()
         pacing = Pacing(jitter_ms=settings.jitter, key=f"{settings.seed}/stt/{self._streams}")
         text = partial = ""
-        samples = partials = 0
+        samples = partials = utterance = 0
         async for piece in audio:
             if piece and not samples:
                 text = self._next_utterance()
+                utterance = self._heard - 1
             samples += len(piece) // 2
             heard = self._words_heard(text, samples)
             if heard != partial:
@@ -83,7 +90,7 @@ class ScriptedStt:
             yield Transcript(partial, is_final=False, stable_chars=len(partial))
         if settings.fault_after == 0:
             await fault.have(pacing)
-        await pacing.wait(settings.final)
+        await pacing.wait(delay_of(utterance, self._finals, settings.final))
         yield Transcript(text, is_final=True, stable_chars=len(text))
 
     def _next_utterance(self) -> str:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from voiceserver.engines.roles import EngineError, SpeechAudio, SpokenWord
 from voiceserver.engines.scripted.faults import ENDLESS_PACE_MS, FaultPlan, FaultSettings
-from voiceserver.engines.scripted.pacing import Pacing
+from voiceserver.engines.scripted.pacing import Pacing, delay_of, delays
 from voiceserver.engines.spec import Milliseconds
 
 VOICE = "tone"
@@ -27,6 +27,10 @@ class ScriptedTts:
     class Settings(FaultSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ttfb: Milliseconds = 0.0
         """From the request to the first piece."""
+        replies: str | None = None
+        """Replies that will be spoken one after another, between `|`, for `ttfbs`."""
+        ttfbs: str | None = None
+        """`ttfb` of the first clause of each of these replies, between `|`: 320ms|280ms."""
         rtf: Annotated[float, Meta(ge=0, le=100)] = 0.0
         """Time that each further piece takes, as a share of its own length."""
         char: Milliseconds = 60.0
@@ -37,11 +41,18 @@ class ScriptedTts:
         """Most that each of these times differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
 
+        def __post_init__(self) -> None:
+            delays("ttfbs", self.ttfbs)
+
     waits_on_loop = True
 
     def __init__(self, settings: Settings) -> None:
         self.sample_rate = settings.rate
         self._settings = settings
+        self._replies = [part.strip() for part in settings.replies.split("|")] if settings.replies else []
+        self._ttfbs = delays("ttfbs", settings.ttfbs)
+        self._begun = 0
+        """Of these replies, those that were begun, or passed over."""
         self._faults = FaultPlan(settings)
         self._streams = 0
         # A whole number of periods in a second: the tone goes round without a click. It begins at its peak.
@@ -67,7 +78,7 @@ class ScriptedTts:
         words = self._words(text)
         length = self._samples(len(text.strip()))
         chunk = settings.rate * CHUNK_MS // 1000
-        delay_ms = settings.ttfb
+        delay_ms = self._ttfb_ms(text.strip())
         at = 0
         while at < length or fault.is_endless:
             end = at + chunk if fault.is_endless else min(at + chunk, length)
@@ -77,6 +88,13 @@ class ScriptedTts:
             pace_ms = 1000 * chunk / settings.rate * settings.rtf
             delay_ms = max(pace_ms, ENDLESS_PACE_MS) if fault.is_endless else pace_ms
             at = end
+
+    def _ttfb_ms(self, clause: str) -> float:
+        for number in range(self._begun, len(self._replies)):
+            if self._replies[number].startswith(clause):
+                self._begun = number + 1
+                return delay_of(number, self._ttfbs, self._settings.ttfb)
+        return self._settings.ttfb
 
     def _samples(self, characters: int) -> int:
         return round(characters * self._settings.char * self._settings.rate / 1000)

@@ -116,3 +116,14 @@ def test_the_persona_tells_the_time_that_its_settings_say(virtual: Virtual) -> N
 def test_a_time_that_is_none_is_refused() -> None:
     with pytest.raises(SpecError, match="now must be a date and a time such as 2026-01-05T10:00, got 'noon'"):
         create(Role.LLM, "scripted(now=noon)")
+
+
+def test_each_turn_has_its_own_times(virtual: Virtual) -> None:
+    llm = create(Role.LLM, "scripted(text='Oh well.',ttft=9ms,pace=8ms,ttfts='70|',paces='|30')")
+    for turn, instants in (((), [70, 78]), (("Oh well.", "b"), [9, 39]), (("Oh well.", "b", "Oh.", "c"), [70, 78])):
+        assert [at for at, item in virtual(timed(llm, talk("a", *turn))) if isinstance(item, Token)] == instants
+
+
+def test_times_that_are_none_are_refused() -> None:
+    with pytest.raises(SpecError, match="paces must be times between"):
+        create(Role.LLM, "scripted(paces=fast)")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from voiceserver.engines.scripted.pacing import Pacing
+from voiceserver.engines.scripted.pacing import Pacing, delay_of, delays
 
 Virtual = Callable[..., Any]
 
@@ -75,3 +75,15 @@ def test_a_delay_of_zero_lets_others_run() -> None:
         return order
 
     assert asyncio.run(scene()) == ["other", "waited"]
+
+
+def test_several_times_stand_between_bars() -> None:
+    assert delays("finals", " 320ms|1.5s|| 40 ") == (320.0, 1500.0, None, 40.0)
+    assert (delays("finals", None), delays("finals", "")) == ((), ())
+    with pytest.raises(ValueError, match=r"finals must be times between \|, such as 320ms\|280ms, got 'soon'"):
+        delays("finals", "1|soon")
+
+
+def test_times_begin_anew_after_the_last_one_and_those_not_given_are_the_usual() -> None:
+    assert [delay_of(number, (1.0, None), 9.0) for number in range(4)] == [1.0, 9.0, 1.0, 9.0]
+    assert delay_of(3, (), 9.0) == 9.0

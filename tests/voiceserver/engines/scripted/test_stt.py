@@ -132,3 +132,17 @@ def test_words_that_take_their_time_are_heard_across_the_streams_that_split_an_u
 def test_partials_do_not_run_ahead_of_the_words(virtual: Virtual) -> None:
     stt = create(Role.STT, "scripted(text='hello there', partial=100ms, word=300ms)")
     assert virtual(timed(stt, 500)) == [(300, partial("hello")), (500, final("hello"))]
+
+
+def test_each_utterance_has_its_own_time_also_where_a_pause_splits_it(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='one two|three', word=200ms, partial=0ms, final=5ms, finals='70ms|30ms')")
+
+    async def heard() -> list[list[tuple[float, Transcript]]]:
+        return [await timed(stt, duration_ms) for duration_ms in (200, 200, 200, 200)]
+
+    assert virtual(heard()) == [
+        [(270, final("one"))],
+        [(270, final("two"))],
+        [(230, final("three"))],
+        [(270, final("one"))],
+    ]

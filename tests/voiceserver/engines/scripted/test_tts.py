@@ -110,3 +110,12 @@ def test_an_endless_one_without_a_pace_lets_others_run(virtual: Virtual) -> None
 
     with pytest.raises(TimeoutError):
         virtual(scene())
+
+
+def test_the_first_clause_of_each_reply_has_its_own_time(virtual: Virtual) -> None:
+    tts = create(Role.TTS, "scripted(ttfb=5ms,replies='Yes, of course. Why?|No.|Yes.',ttfbs='70|30|20')")
+
+    async def firsts() -> list[float]:
+        return [(await timed(tts, text, 1))[0][0] for text in ("Yes, of course.", "Why?", "Yes.", "Yes.")]
+
+    assert virtual(firsts()) == [70, 5, 20, 5]

@@ -1,0 +1,204 @@
+"""Makes the calls of a plan and tells of each: in real time, or on a virtual clock; with one server, or with two by
+turns.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from typing import NamedTuple
+
+from msgspec import UNSET
+from rich.console import Console, RenderableType
+
+from voicecli.calls.call import first_of
+from voicecli.calls.callaudio import save
+from voicecli.calls.localserver import LocalServer, local_server
+from voicecli.calls.plan import Plan, Planned
+from voicecli.calls.take import Take, take
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire, public_url
+from voicecli.client.viewstate import ViewState
+from voicecli.exits import CliError, ExitCode
+from voicecli.figures.run import Server
+from voicecli.fixtures.fixture import Fixture
+from voicecli.reports import report
+from voicecli.reports.liveview import LiveView
+from voicewire.clock import SystemClock
+from voicewire.messages import SessionReady
+
+Admission = Callable[[SessionReady, Fixture], None]
+"""Is shown what a server offers before it is called, and raises CliError where the calls would be for nothing."""
+
+
+class Target(NamedTuple):
+    """A server to call: that at `url`, or else an own one with settings from `flags` (None is not given)."""
+
+    url: str | None
+    flags: Mapping[str, str | None]
+    label: str = ""
+    """What its calls are told by, where there are two servers."""
+    admit: Admission = lambda ready, fixture: None
+
+
+class Outcome(NamedTuple):
+    """The calls to one server, in their order."""
+
+    takes: list[Take]
+    server: Server
+
+
+class _Side(NamedTuple):
+    target: Target
+    local: LocalServer
+    takes: list[Take]
+    """With all fixtures so far."""
+
+
+def order(number: int, sides: int) -> Sequence[int]:
+    """Which sides are called, one after the other, for the call of this number (from 1): there and back, A B B A.
+
+    A machine that grows slower during the run costs both sides the same.
+    """
+    return range(sides) if number % 2 else range(sides - 1, -1, -1)
+
+
+async def replay(targets: Sequence[Target], plan: Plan, console: Console) -> list[Outcome]:
+    """Call each target as often as planned; one outcome for each. Raises CliError."""
+    async with AsyncExitStack() as stack:
+        sides = [_Side(target, await stack.enter_async_context(_server(target)), []) for target in targets]
+        for planned in plan.fixtures:
+            await _replay_one(planned, plan, sides, console)
+    if len(plan.fixtures) > 1:
+        for side in sides:
+            _label(side.target, console)
+            console.print(report.summary(side.takes))
+    return [Outcome(side.takes, _described(side, plan)) for side in sides]
+
+
+def replay_virtually(targets: Sequence[Target], plan: Plan, console: Console) -> list[Outcome]:
+    """One call to each target with each fixture, on a virtual clock. Raises CliError."""
+    from voicecli.calls.virtualcall import VirtualServer
+
+    outcomes = []
+    for target in targets:
+        virtual = VirtualServer(target.flags, os.environ)
+        _label(target, console)
+        takes = []
+        for fixture, recording in plan.fixtures:
+            taken = virtual.take(fixture, recording, plan.call)
+            target.admit(taken.ready, fixture)
+            takes.append(taken)
+            _keep(plan, taken, target.label, None)
+            details = f"{_details(taken, virtual.pipeline)} · virtual time"
+            console.print(report.call_report(taken, fixture.name, details))
+        if len(takes) > 1:
+            console.print(report.summary(takes))
+        outcomes.append(Outcome(takes, Server(in_process=True, virtual=True, pipeline=virtual.pipeline)))
+    return outcomes
+
+
+async def _replay_one(planned: Planned, plan: Plan, sides: Sequence[_Side], console: Console) -> None:
+    before = [len(side.takes) for side in sides]
+    for number in range(1, plan.repeat + 1):
+        for index in order(number, len(sides)):
+            side = sides[index]
+            taken = await _take(planned, number, plan, side)
+            side.takes.append(taken)
+            _keep(plan, taken, side.target.label, number if plan.repeat > 1 else None)
+            if plan.repeat > 1:
+                console.print(report.call_line(taken, number, side.target.label))
+    for side, start in zip(sides, before, strict=True):
+        _label(side.target, console)
+        for part in _told(planned.fixture, side.takes[start:], side.local.pipeline):
+            console.print(part)
+
+
+def _told(fixture: Fixture, takes: Sequence[Take], pipeline: str) -> Iterator[RenderableType]:
+    typical = report.typical(takes)
+    title = f"{fixture.name}, run {takes.index(typical) + 1}: the median one" if len(takes) > 1 else fixture.name
+    yield report.call_report(typical, title, _details(typical, pipeline))
+    if len(takes) > 1:
+        yield report.fixture_summary(fixture, takes)
+
+
+def _label(target: Target, console: Console) -> None:
+    if target.label:
+        console.print(report.heading(target.label))
+
+
+@asynccontextmanager
+async def _server(target: Target) -> AsyncIterator[LocalServer]:
+    """The own server, or a stand-in for that at the URL."""
+    if target.url is not None:
+        yield LocalServer(target.url, "", None)
+        return
+    async with local_server(target.flags) as local:
+        yield local
+
+
+def _described(side: _Side, plan: Plan) -> Server:
+    network = str(plan.link) if plan.link else UNSET
+    if side.target.url is not None:
+        return Server(url=public_url(side.target.url), network=network)
+    silence_ms = UNSET if side.local.silence_ms is None else side.local.silence_ms
+    return Server(in_process=True, pipeline=side.local.pipeline, silence_ms=silence_ms, network=network)
+
+
+async def _take(planned: Planned, number: int, plan: Plan, side: _Side) -> Take:
+    fixture = planned.fixture
+    title = f"{fixture.name}  run {number} of {plan.repeat}" if plan.repeat > 1 else fixture.name
+    title += f"  {side.target.label}" if side.target.label else ""
+    narrator = Console(stderr=True, highlight=False)
+    view = LiveView(narrator, title) if narrator.is_terminal else None
+    if view is None:
+        print(f"{title}: {fixture.end_ms / 1000:.1f} s of audio, then the reply ...", file=sys.stderr, flush=True)
+    is_admitted = number > 1  # the first call of a fixture is enough to know
+
+    def watch(state: ViewState, now_ns: int) -> None:
+        nonlocal is_admitted
+        if state.ready is not None and not is_admitted:
+            is_admitted = True
+            side.target.admit(state.ready, fixture)
+        if view is not None:
+            view.watch(state, now_ns)
+
+    network = plan.link.of_call(fixture.name, number) if plan.link else None
+    local = side.local
+    try:
+        async with view.shown() if view else nullcontext():
+            return await take(
+                local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms, network
+            )
+    except* CallError as failed:
+        raise _as_cli_error(first_of(failed)) from None
+    raise AssertionError("a take or an error")
+
+
+def _as_cli_error(error: CallError) -> CliError:
+    match error:
+        case BadUrl():
+            return CliError(str(error), ExitCode.USAGE)
+        case NoVoicewire():
+            return CliError(str(error), ExitCode.PROTOCOL)
+        case _:
+            return CliError(str(error), ExitCode.NO_CONNECTION)
+
+
+def _keep(plan: Plan, taken: Take, label: str, number: int | None) -> None:
+    """The audio of a call, where that is asked for."""
+    if plan.save_audio is None:
+        return
+    name = "-".join(part for part in (taken.fixture.name, label, str(number or "")) if part)
+    path = plan.save_audio / f"{name}.wav"
+    try:
+        save(path, taken.fixture, taken.record)
+    except OSError as error:
+        raise CliError(f"--save-audio: {path}: {error.strerror or error}", ExitCode.USAGE) from error
+
+
+def _details(taken: Take, pipeline: str) -> str:
+    """Format, engines and pipeline of a call."""
+    ready = taken.ready
+    engines = (ready.engines.vad, ready.engines.stt, ready.engines.llm, ready.engines.tts)
+    parts = [str(ready.input), *(engine.name for engine in engines), pipeline]
+    return " · ".join(part for part in parts if part)

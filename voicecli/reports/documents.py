@@ -1,0 +1,32 @@
+"""The files that a run is written to, each in the format that its option names."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from voicecli.exits import CliError, ExitCode
+from voicecli.figures.run import Run
+from voicecli.reports.junit import junit
+from voicecli.reports.markdown import markdown
+from voicecli.reports.outfile import OutFile, outfile
+from voicecli.reports.trace import trace
+
+_WRITERS: dict[str, Callable[[Run], bytes]] = {
+    "--json": Run.serialize,
+    "--junit": junit,
+    "--markdown": lambda run: markdown(run).encode(),
+    "--trace": trace,
+}
+
+
+def outputs(named: Mapping[str, str | None]) -> list[OutFile]:
+    """Files by option; None was not given. Raises CliError for what cannot be written."""
+    files = [file for flag, name in named.items() if (file := outfile(flag, name)) is not None]
+    on_stdout = [file.flag for file in files if file.is_stdout]
+    if len(on_stdout) > 1:
+        raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
+    return files
+
+
+def write(files: Sequence[OutFile], run: Run) -> None:
+    """Raises CliError."""
+    for file in files:
+        file.write(_WRITERS[file.flag](run))
