@@ -34,9 +34,11 @@ from voicecli.fixtures.microphone import Recording, record
 from voicecli.fixtures.oggopus import OggOpusError
 from voicecli.fixtures.wavfile import WavError
 from voicecli.reports import report
+from voicecli.reports.collector import collector, deliver
 from voicecli.reports.junit import junit as as_junit
 from voicecli.reports.liveview import LiveView
 from voicecli.reports.markdown import markdown as as_markdown
+from voicecli.reports.otlp import otlp as as_otlp
 from voicecli.reports.outfile import OutFile, outfile
 from voicecli.reports.trace import trace as as_trace
 from voicewire.clock import SystemClock
@@ -54,6 +56,7 @@ _WRITERS: dict[str, Callable[[run.Run], bytes]] = {
     "--junit": as_junit,
     "--markdown": lambda document: as_markdown(document).encode(),
     "--trace": as_trace,
+    "--otlp": as_otlp,
 }
 
 
@@ -130,6 +133,14 @@ def replay(
         str | None,
         typer.Option(metavar="FILE", help="Write a trace for Perfetto or chrome://tracing; - is standard output."),
     ] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|env",
+            help="Write OpenTelemetry spans as OTLP/JSON, or send them to a collector: http://HOST:4318, or env for"
+            " OTEL_EXPORTER_OTLP_ENDPOINT. OTEL_EXPORTER_OTLP_HEADERS go with them.",
+        ),
+    ] = None,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
@@ -186,7 +197,9 @@ def replay(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
-    files = _outputs(("--json", json), ("--junit", junit), ("--markdown", markdown), ("--trace", trace))
+    spans_to = collector(otlp, os.environ)
+    written = {"--json": json, "--junit": junit, "--markdown": markdown, "--trace": trace}
+    files = _outputs(*written.items(), ("--otlp", None if spans_to else otlp))
     afterwards = prepared(save_as, overwrite, baseline, tolerance, force)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
@@ -212,6 +225,8 @@ def replay(
         file.write(_WRITERS[file.flag](document))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     failed = afterwards.conclude(document, console) or failed
+    if spans_to is not None:  # last: a collector that is not there takes nothing else with it
+        deliver(spans_to, document, failed)
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
 
 

@@ -379,3 +379,27 @@ def test_a_virtual_call_is_reported_and_kept_like_any_other(
     assert "scripted · overlapped · virtual time" in " ".join(out.split())
     assert "TTS TTFB 130 ms" in out
     assert soundfile.info(kept / "tone.wav").channels == 2
+
+
+def test_a_collector_that_is_not_there_takes_nothing_else_with_it(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    arguments = ["replay", str(tone), *ENGINES, "--virtual", "--json", "run.json", "--save", "kept"]
+    assert main([*arguments, "--otlp", "env"]) == ExitCode.NO_CONNECTION
+    _, err = capfd.readouterr()
+    assert err.startswith("voicecli: --otlp env: the collector cannot be reached: Connection refused (127.0.0.1:1);")
+    assert err.count("\n") == 1
+    kept = tmp_path / ".voicecli" / "runs" / "kept.json"
+    assert (tmp_path / "run.json").read_bytes() == kept.read_bytes()
+
+
+def test_spans_are_written_to_a_file_the_same_each_time_in_virtual_time(tone: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    for file in files:
+        assert main(["replay", str(tone), *ENGINES, "--virtual", "--otlp", str(file)]) == ExitCode.GOOD
+    assert files[0].read_bytes() == files[1].read_bytes()
+    (resource,) = json.loads(files[0].read_bytes())["resourceSpans"]
+    names = [span["name"] for span in resource["scopeSpans"][0]["spans"]]
+    assert names[:3] == ["call tone", "turn", "voice_to_voice"]
