@@ -47,11 +47,14 @@ class Settled:
     net: str | None
     net_seed: int
     timeout_s: float
+    is_default: bool = False
+    """The URL is the one of all tests; of several workers each may have started its own agent, at a port of its own."""
 
     @property
     def where(self) -> str:
         """As the summary tells it."""
         place = "virtual time" if self.virtual else self.url or "own server"
+        place = "agent" if self.is_default else place
         return f"{place}, {self.net}" if self.net else place
 
 
@@ -83,7 +86,7 @@ def settled(levels: Iterable[Wanted], default_url: Callable[[], str | None]) -> 
     Raises WantedError.
     """
     given = list(levels)
-    url, virtual = None, None
+    url, virtual, is_default = None, None, False
     own: dict[str, str] = {}
     for level in given:
         virtual = level.virtual if virtual is None else virtual
@@ -93,6 +96,7 @@ def settled(levels: Iterable[Wanted], default_url: Callable[[], str | None]) -> 
             break
     if url is None and not virtual and not own:
         url = default_url() or None
+        is_default = url is not None
     net = _first(level.net for level in given) or None
     if net and virtual:
         raise WantedError("net does not go with virtual time: no bytes cross a network; leave one out")
@@ -104,6 +108,7 @@ def settled(levels: Iterable[Wanted], default_url: Callable[[], str | None]) -> 
         net=net,
         net_seed=_first(level.net_seed for level in given) or 1,
         timeout_s=_first(level.timeout_s for level in given) or 30.0,
+        is_default=is_default,
     )
 
 
