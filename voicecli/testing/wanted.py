@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from voicecli.client.transport import public_url
+
 OWN_SETTINGS = ("vad", "stt", "llm", "tts", "llm_url", "llm_model", "pipeline")
 """Of the own server, as `voicecli replay` has them."""
 
@@ -53,8 +55,9 @@ class Settled:
     @property
     def where(self) -> str:
         """As the summary tells it."""
-        place = "virtual time" if self.virtual else self.url or "own server"
-        place = "agent" if self.is_default else place
+        place = "virtual time" if self.virtual else "own server"
+        if self.url is not None:
+            place = "agent" if self.is_default else public_url(self.url)
         return f"{place}, {self.net}" if self.net else place
 
 

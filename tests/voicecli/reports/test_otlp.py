@@ -99,6 +99,7 @@ def test_it_is_told_what_was_called_and_with_what_engines_but_no_words() -> None
     (resource,) = request(document).resource_spans
     assert attributes(resource.resource.attributes) == {"service.name": "voicecli", "service.version": "1.0"}
     whole, turn, *_ = spans(document)
+    assert (whole.kind, turn.kind) == (Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_INTERNAL)
     assert attributes(whole.attributes) == {
         "voicecli.fixture": "tone",
         "voicecli.fixture.digest": "00",

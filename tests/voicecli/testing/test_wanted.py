@@ -58,5 +58,5 @@ def test_what_cannot_be_is_refused(said: dict[str, object], told: str) -> None:
 def test_the_summary_is_told_where_it_was() -> None:
     assert of({"virtual": True}).where == "virtual time"
     assert of({"net": "rtt=80ms"}).where == "own server, rtt=80ms"
-    assert of({"url": "ws://x/"}).where == "ws://x/"
+    assert of({"url": "ws://me:secret@x/?token=secret"}).where == "ws://x/"
     assert of({}, default="ws://x:40613/").where == "agent"  # of each worker it may be another port
