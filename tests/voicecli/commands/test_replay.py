@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from voicecli.__main__ import main
 from voicecli.exits import ExitCode
 from voicecli.figures.run import Run
 from voicecli.fixtures import wavfile
+from voicewire.clock import utc_now
 
 TOML = """
 schema = "voicecli.fixture/1"
@@ -61,6 +63,7 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept" / "here"
+    before = utc_now()
     assert main(["replay", str(tone), *ENGINES, "--json", "-", "--save-audio", str(kept)]) == ExitCode.GOOD
     out, err = capfd.readouterr()
     document = msgspec.json.decode(out, type=Run)
@@ -70,6 +73,11 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     (fixture,) = document.fixtures
     (turn,) = fixture.runs[0].turns
     assert (fixture.name, turn.transcript_final, turn.reply_text) == ("tone", "hello there", "Yes.")
+    call = fixture.runs[0]
+    assert isinstance(call.started, str)
+    assert isinstance(call.duration_ms, float)
+    started = datetime.fromisoformat(call.started)
+    assert before < started < started + timedelta(milliseconds=call.duration_ms) < utc_now()
     parts_ms = sum(part.ms for part in turn.parts)
     assert parts_ms == pytest.approx(turn.latencies.known()["voice_to_voice_ms"], abs=0.01)
     assert "voice-to-voice" in err

@@ -55,7 +55,8 @@ def test_closing_ends_what_is_still_being_done_and_what_comes_after_is_refused()
     begun: Future[None] = Future()
 
     async def wait() -> None:
-        begun.set_result(None)
+        if not begun.done():
+            begun.set_result(None)
         await asyncio.Event().wait()
 
     told: list[str] = []
@@ -65,12 +66,16 @@ def test_closing_ends_what_is_still_being_done_and_what_comes_after_is_refused()
             thread.run(wait)
         told.append(raised.value.message)
 
-    waiter = threading.Thread(target=waiting)
-    waiter.start()
+    first, second = (threading.Thread(target=waiting, daemon=True) for _ in range(2))
+    first.start()
     begun.result(timeout=10)
+    second.start()
+    while not thread._jobs:  # until the second stands behind the first
+        pass
     thread.close()
-    waiter.join()
-    assert told == ["the own server of the tests broke down; see the log, and start pytest again"]
+    for waiter in (first, second):
+        waiter.join(timeout=10)
+    assert told == ["the own server of the tests broke down; see the log, and start pytest again"] * 2
     with pytest.raises(CliError, match="broke down"):
         thread.run(wait)
     thread.close()
