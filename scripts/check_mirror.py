@@ -16,6 +16,8 @@ NO_TEST: dict[str, str] = {"server/voiceserver/turn_events.py": "holds words, wh
 """Modules without a test file of their own, and why. (An `__init__` needs none: no code lives there.)"""
 
 NO_MODULE = {
+    "tests/docs/test_ci.py": "runs what docs/ci.md says",
+    "tests/docs/test_testing.py": "runs what docs/testing.md says",
     "tests/test_imports.py": "holds what the command line may import",
     "tests/test_wheel.py": "installs the built wheel",
     "tests/voiceaudio/test_threads.py": "counts the threads of all codecs together",

@@ -116,6 +116,7 @@ def test_the_wheel_carries_its_licence_and_its_entry_points(wheel: Path) -> None
         declared.read_string(opened.read(info["entry_points.txt"]).decode())
     assert {group: sorted(declared[group]) for group in declared.sections()} == {
         "console_scripts": ["voicecli"],
+        "pytest11": ["voicecli.pytest_plugin"],
         "voicecli.vad": ["energy", "scripted", "silero"],
         "voicecli.stt": ["pocketsphinx", "scripted"],
         "voicecli.llm": ["openai", "scripted"],

@@ -63,6 +63,8 @@ class CallRecord(NamedTuple):
     """The utterance (from 0) that opened each turn."""
     origin_ns: int
     """When the first sample of the microphone audio was captured, on the client's clock."""
+    ended_ns: int
+    """When the call was over, on the same clock."""
     gave_up: str | None
     """Why the call was ended before all was said and answered."""
     schedule: Schedule = EVEN
@@ -156,6 +158,7 @@ async def place_call(
             truth.origin_ns = clock.now_ns()
             pace = Pace(truth.origin_ns, FRAME_NS, recording.schedule)
             gave_up = await _speak(client, caller, recording, pace, clock)
+            ended_ns = clock.now_ns()
             conversing.cancel()
     except* CallError as failed:
         raise first_of(failed) from None
@@ -171,6 +174,7 @@ async def place_call(
         starts_ms=tuple(caller.starts_ms),
         utterances={turn_id: owner for turn_id, owner in owners.items() if owner is not None},
         origin_ns=truth.origin_ns,
+        ended_ns=ended_ns,
         gave_up=gave_up,
         schedule=recording.schedule,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
@@ -24,7 +25,7 @@ from voicecli.figures.run import (
 )
 from voicecli.fixtures.fixture import Fixture
 from voicecli.fixtures.microphone import Recording
-from voicewire.clock import Clock
+from voicewire.clock import Clock, utc_now
 from voicewire.messages import SessionReady
 
 
@@ -60,14 +61,18 @@ async def take(
         websocket(url, via) as transport,
     ):
         record = await place_call(fixture, recording, transport, clock, settings, watch)
-    return concluded(fixture, record, silence_ms)
+    started = utc_now() - timedelta(microseconds=(clock.now_ns() - record.origin_ns) / 1000)
+    return concluded(fixture, record, silence_ms, started)
 
 
-def concluded(fixture: Fixture, record: CallRecord, silence_ms: int | None = None) -> Take:
+def concluded(
+    fixture: Fixture, record: CallRecord, silence_ms: int | None = None, started: datetime | None = None
+) -> Take:
+    """`started` is the wall-clock time of the first sample; None in virtual time."""
     turns = examined(fixture, record, silence_ms)
     documents = [turn.document for turn in turns]
     expectations = expectation.examined(fixture, documents, record.events, record.gave_up)
-    return Take(fixture, record, turns, call_document(record, documents, expectations))
+    return Take(fixture, record, turns, call_document(record, documents, expectations, started))
 
 
 def document(

@@ -23,6 +23,7 @@ from voicecli.calls.take import document
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
 from voicecli.reports import report
+from voicecli.reports.collector import collector, deliver
 from voicecli.reports.documents import outputs, write
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
@@ -76,6 +77,14 @@ def replay(
     trace: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a trace for Perfetto or chrome://tracing; - is standard output."),
+    ] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|env",
+            help="Write OpenTelemetry spans as OTLP/JSON, or send them to a collector: http://HOST:4318, or env for"
+            " OTEL_EXPORTER_OTLP_ENDPOINT. OTEL_EXPORTER_OTLP_HEADERS go with them.",
+        ),
     ] = None,
     save_audio: Annotated[
         Path | None,
@@ -184,7 +193,16 @@ def replay(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
-    files = outputs({"--json": json, "--junit": junit, "--markdown": markdown, "--trace": trace})
+    spans_to = collector(otlp, os.environ)
+    files = outputs(
+        {
+            "--json": json,
+            "--junit": junit,
+            "--markdown": markdown,
+            "--trace": trace,
+            "--otlp": None if spans_to else otlp,
+        }
+    )
     versus = versus or []
     afterwards = prepared(save_as, overwrite, baseline, tolerance, force, versus=versus, save_versus=save_versus)
     plan = Plan(
@@ -214,6 +232,8 @@ def replay(
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     other = Baseline(told(versus), document(*outcomes[0], series=series)) if versus else None
     failed = afterwards.conclude(run, console, other) or failed
+    if spans_to is not None:  # last: a collector that is not there takes nothing else with it
+        deliver(spans_to, run, failed)
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
 
 

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -157,6 +158,10 @@ class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CallRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call."""
 
+    started: str | UnsetType = UNSET
+    """When the first sample was captured: UTC, ISO 8601, to the microsecond. Absent in virtual time."""
+    duration_ms: float | UnsetType = UNSET
+    """From there to the end of the call."""
     reliable: bool
     pacing: PacingDocument
     clock: ClockDocument | UnsetType = UNSET
@@ -254,12 +259,16 @@ def run_document(
     )
 
 
-def call_document(record: CallRecord, turns: Sequence[Turn], expectations: Sequence[Expectation]) -> CallRun:
+def call_document(
+    record: CallRecord, turns: Sequence[Turn], expectations: Sequence[Expectation], started: datetime | None = None
+) -> CallRun:
     offset_ns, round_trip_ns = record.view.offset_ns, record.view.round_trip_ns
     clock: ClockDocument | UnsetType = UNSET
     if offset_ns is not None and round_trip_ns is not None:
         clock = ClockDocument(offset_ms=ms(offset_ns + record.origin_ns), round_trip_ms=ms(round_trip_ns))
     return CallRun(
+        started=UNSET if started is None else started.isoformat(timespec="microseconds"),
+        duration_ms=ms(record.ended_ns - record.origin_ns),
         reliable=record.pacing.reliable,
         pacing=PacingDocument(**record.pacing._asdict()),
         clock=clock,

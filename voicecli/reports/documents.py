@@ -6,6 +6,7 @@ from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Run
 from voicecli.reports.junit import junit
 from voicecli.reports.markdown import markdown
+from voicecli.reports.otlp import otlp
 from voicecli.reports.outfile import OutFile, outfile
 from voicecli.reports.trace import trace
 
@@ -14,6 +15,7 @@ _WRITERS: dict[str, Callable[[Run], bytes]] = {
     "--junit": junit,
     "--markdown": lambda run: markdown(run).encode(),
     "--trace": trace,
+    "--otlp": otlp,
 }
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from voicecli.__main__ import main
 from voicecli.exits import ExitCode
 from voicecli.figures.run import Run
 from voicecli.fixtures import wavfile
+from voicewire.clock import utc_now
 
 TOML = """
 schema = "voicecli.fixture/1"
@@ -61,6 +63,7 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept" / "here"
+    before = utc_now()
     assert main(["replay", str(tone), *ENGINES, "--json", "-", "--save-audio", str(kept)]) == ExitCode.GOOD
     out, err = capfd.readouterr()
     document = msgspec.json.decode(out, type=Run)
@@ -70,6 +73,11 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     (fixture,) = document.fixtures
     (turn,) = fixture.runs[0].turns
     assert (fixture.name, turn.transcript_final, turn.reply_text) == ("tone", "hello there", "Yes.")
+    call = fixture.runs[0]
+    assert isinstance(call.started, str)
+    assert isinstance(call.duration_ms, float)
+    started = datetime.fromisoformat(call.started)
+    assert before < started < started + timedelta(milliseconds=call.duration_ms) < utc_now()
     parts_ms = sum(part.ms for part in turn.parts)
     assert parts_ms == pytest.approx(turn.latencies.known()["voice_to_voice_ms"], abs=0.01)
     assert "voice-to-voice" in err
@@ -418,3 +426,27 @@ def test_a_virtual_call_is_reported_and_kept_like_any_other(
     assert "scripted · overlapped · virtual time" in " ".join(out.split())
     assert "TTS TTFB 130 ms" in out
     assert soundfile.info(kept / "tone.wav").channels == 2
+
+
+def test_a_collector_that_is_not_there_takes_nothing_else_with_it(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    arguments = ["replay", str(tone), *ENGINES, "--virtual", "--json", "run.json", "--save", "kept"]
+    assert main([*arguments, "--otlp", "env"]) == ExitCode.NO_CONNECTION
+    _, err = capfd.readouterr()
+    assert err.startswith("voicecli: --otlp env: the collector cannot be reached: Connection refused (127.0.0.1:1);")
+    assert err.count("\n") == 1
+    kept = tmp_path / ".voicecli" / "runs" / "kept.json"
+    assert (tmp_path / "run.json").read_bytes() == kept.read_bytes()
+
+
+def test_spans_are_written_to_a_file_the_same_each_time_in_virtual_time(tone: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    for file in files:
+        assert main(["replay", str(tone), *ENGINES, "--virtual", "--otlp", str(file)]) == ExitCode.GOOD
+    assert files[0].read_bytes() == files[1].read_bytes()
+    (resource,) = json.loads(files[0].read_bytes())["resourceSpans"]
+    names = [span["name"] for span in resource["scopeSpans"][0]["spans"]]
+    assert names[:3] == ["call tone", "turn", "voice_to_voice"]

@@ -58,6 +58,7 @@ def record(*turns: TurnView, offset_ns: int | None = AHEAD) -> CallRecord:
         starts_ms=(0,),
         utterances={1: 0},
         origin_ns=ORIGIN,
+        ended_ns=ORIGIN + 2000 * MS,
         gave_up=None,
     )
 
@@ -153,7 +154,17 @@ def test_the_document_has_the_stated_shape() -> None:
     assert document["engines"]["vad"] == {"name": "v", "settings": {}}
     assert document["machine"].keys() - {"processor"} == {"system", "architecture", "cpus", "python"}
     (call_run,) = document["fixtures"][0]["runs"]
-    assert call_run.keys() == {"reliable", "pacing", "clock", "turns", "events", "failures", "expectations"}
+    assert call_run["duration_ms"] == 2000.0
+    assert call_run.keys() == {
+        "duration_ms",
+        "reliable",
+        "pacing",
+        "clock",
+        "turns",
+        "events",
+        "failures",
+        "expectations",
+    }
     assert call_run["pacing"] == {"frames": 70, "late_frames": 1, "worst_late_ms": 6.0, "median_late_ms": 0.5}
     assert call_run["clock"] == {"offset_ms": 51_000.0, "round_trip_ms": 0.08}
     assert call_run["events"] == ["session_ready", "speech_started", "turn_end"]
