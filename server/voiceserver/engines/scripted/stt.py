@@ -1,6 +1,7 @@
 """A recogniser that hears what its script says."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,12 +13,18 @@ from voiceserver.engines.spec import Milliseconds
 
 SAMPLE_RATE = 16_000
 
+Said = Callable[[float, float], str]
+"""The words that were spoken between two instants of the event loop's clock, in seconds."""
+
 
 class ScriptedStt:
     """Partial transcripts that grow word by word with the audio heard, and the final one a declared time after its end.
 
     The script's words never change once said, so all of a partial is stable. A segment without audio has no words.
     An endless one repeats its last partial and never comes to the final.
+
+    One that is given `said` hears that instead of its script: of what was spoken, the part that its audio holds,
+    provided that this is fed as it is heard, and partials whenever a word has ended.
     """
 
     class Settings(FaultSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,6 +37,8 @@ class ScriptedStt:
         """From the end of the audio to the final transcript."""
         partial: Milliseconds = 200.0
         """Audio heard for each word of a partial; 0: no partials."""
+        lag: Milliseconds = 0.0
+        """How much of the newest audio a partial does not know of yet."""
         jitter: Milliseconds = 0.0
         """Most that `final` differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
@@ -38,9 +47,10 @@ class ScriptedStt:
 
     waits_on_loop = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, said: Said | None = None) -> None:
         self.sample_rate = SAMPLE_RATE
         self._settings = settings
+        self._said = said
         self._utterances = [" ".join(part.split()) for part in settings.text.split("|")]
         self._faults = FaultPlan(settings)
         self._streams = 0
@@ -64,10 +74,12 @@ class ScriptedStt:
         text = partial = ""
         samples = partials = 0
         async for piece in audio:
-            if piece and not samples:
+            if piece and not samples and self._said is None:
                 text = self._next_utterance()
             samples += len(piece) // 2
             heard = self._words_heard(text, samples)
+            if self._said is not None:
+                text, heard = self._part_said(self._said, samples)
             if heard != partial:
                 partial = heard
                 partials += 1
@@ -75,7 +87,7 @@ class ScriptedStt:
                     pacing.restart()
                     await fault.have(pacing)
                 yield Transcript(partial, is_final=False, stable_chars=len(partial))
-        if settings.word:
+        if settings.word and self._said is None:
             text = self._words_said(text, samples * 1000 / SAMPLE_RATE)
         pacing.restart()
         while fault.is_endless:
@@ -104,5 +116,13 @@ class ScriptedStt:
     def _words_heard(self, text: str, samples: int) -> str:
         if not self._settings.partial:
             return ""
-        words = int(samples * 1000 / SAMPLE_RATE / max(self._settings.partial, self._settings.word))
+        length_ms = max(0.0, samples * 1000 / SAMPLE_RATE - self._settings.lag)
+        words = int(length_ms / max(self._settings.partial, self._settings.word))
         return " ".join(text.split()[:words])
+
+    def _part_said(self, said: Said, samples: int) -> tuple[str, str]:
+        """What was said in the audio, whose newest sample is heard now, and what of it a partial knows."""
+        end_s = asyncio.get_running_loop().time()
+        start_s = end_s - samples / SAMPLE_RATE
+        known = said(start_s, end_s - self._settings.lag / 1000) if self._settings.partial else ""
+        return said(start_s, end_s), known
