@@ -55,7 +55,7 @@ async def call(flags: dict[str, str]) -> Take:
             SystemClock(),
             CallSettings(),
             lambda view, now_ns: None,
-            server.silence_ms,
+            server.told.fixed_silence_ms,
         )
 
 

@@ -14,7 +14,7 @@ LONGEST_NODDING = 3
 """More words than this say something, whatever they are."""
 
 ECHOED_WORDS = 2
-"""So many words in a row that the reply has just said are its echo; one alone may be anybody's."""
+"""So many words in a row that are the reply's are its echo; one alone may be anybody's."""
 
 
 def is_backchannel(words: Words) -> bool:
@@ -33,7 +33,7 @@ def is_backchannel(words: Words) -> bool:
 
 
 def is_echo(words: Words, spoken: Words) -> bool:
-    """Whether the microphone heard the reply: `words` stand in a row in `spoken`, what the reply has said so far.
+    """Whether the microphone heard the reply: `words` stand in a row in `spoken`, the reply's.
 
     The recogniser hears an echo badly: a third of the words may be others, and the first and last are often cut.
     """

@@ -458,8 +458,7 @@ class Session:
 
     def _transcribed(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
-            said = self._speaking.said(self._clock.now_ns())
-            event = event._replace(is_echo=is_echo(words_of(event.text), words_of(said)))
+            event = event._replace(is_echo=is_echo(words_of(event.text), words_of(self._speaking.text)))
         self._apply(event)
 
     def _abandon_transcriptions(self) -> None:

@@ -14,14 +14,10 @@ from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplyListener, ReplySettings
 from voiceserver.speculation import Ledger, saved_ns
 from voiceserver.speech_encoder import SpeechEncoder
-from voicewire.clock import NS_PER_MS, Clock
+from voicewire.clock import Clock
 from voicewire.marks import Mark
 
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
-
-
-ECHO_AHEAD_NS = 1_000 * NS_PER_MS
-"""What a microphone hears of the reply may be so much ahead of the playhead as it is known here."""
 
 
 class HeardReply(NamedTuple):
@@ -136,12 +132,10 @@ class Speaking:
         if self._reply is not None:
             self._reply.queue.playhead.resume(now_ns)
 
-    def said(self, now_ns: int) -> str:
-        """The text of the reply that a microphone may have heard by now."""
-        if self._reply is None:
-            return ""
-        position = self._reply.queue.playhead.position(now_ns + ECHO_AHEAD_NS)
-        return self._reply.spoken.heard(position * 1000 / self._settings.output.rate)
+    @property
+    def text(self) -> str:
+        """What a microphone may hear of the reply; nothing where none is given."""
+        return self._reply.spoken.text if self._reply else ""
 
     def played(self, turn_id: int, played_ms: float, now_ns: int) -> None:
         """What the client says of its playhead; of another turn, nothing."""

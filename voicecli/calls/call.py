@@ -141,10 +141,14 @@ async def place_call(
     clock: Clock,
     settings: CallSettings | None = None,
     watch: Watcher = lambda view, now_ns: None,
+    truth: SpokenTruth | None = None,
 ) -> CallRecord:
-    """Act out the fixture over an open transport. Raises CallError, and what `turn_detection` raises."""
+    """Act out the fixture over an open transport. Raises CallError, and what `turn_detection` raises.
+
+    `truth` is told of what is said as it begins to be.
+    """
     settings = settings or CallSettings()
-    truth = SpokenTruth(schedule=recording.schedule)
+    truth = truth or SpokenTruth(schedule=recording.schedule)
     caller = Caller(fixture, recording, truth, timeout_ns=round(settings.timeout_s * NS_PER_S))
     log = CallLog(caller, truth, watch)
     client = VoiceClient(transport, clock, log, partial(Player, buffer_ns=settings.buffer_ms * NS_PER_MS))

@@ -11,8 +11,8 @@ from voiceaudio.pcm import samples_of
 from voiceaudio.resample import Resampler
 from voicecli.calls.call import CallRecord
 from voicecli.client.player import HeardReply
-from voicecli.fixtures import wavfile
-from voicecli.fixtures.fixture import AudioCodec, Fixture, Utterance
+from voicecli.fixtures import microphone
+from voicecli.fixtures.fixture import Fixture, Utterance
 from voicecli.fixtures.schedule import Schedule
 from voicewire.clock import NS_PER_S
 
@@ -24,7 +24,7 @@ Samples = NDArray[np.int16]
 def save(path: Path, fixture: Fixture, record: CallRecord) -> None:
     """Write the call as a stereo WAV of 48 kHz. Raises OSError."""
     # An Opus fixture's WAV is the same audio before it was encoded.
-    spoken, rate = wavfile.read(fixture.audio_path(AudioCodec.WAV))
+    spoken, rate = microphone.samples(fixture)
     stereo = call_audio(fixture, record, _resampled(spoken.tobytes(), rate))
     try:
         soundfile.write(path, stereo, RATE, subtype="PCM_16", format="WAV")

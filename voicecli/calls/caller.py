@@ -171,7 +171,7 @@ class Caller:
         return now_ns - max(spoken.said_ns, self._last_news_ns) >= SETTLE_NS
 
     def _begin(self, utterance: Utterance, index: int) -> None:
-        self._truth.spoke(len(self._spoken), utterance.segments_ms, index * FRAME_MS - utterance.audio_ms[0])
+        self._truth.spoke(len(self._spoken), utterance, index * FRAME_MS - utterance.audio_ms[0])
         self._spoken.append(_Spoken(utterance, index))
 
     def _opened_by(self, message: Message | AudioFrame) -> _Spoken:

@@ -3,18 +3,33 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.exits import CliError, ExitCode
+from voicecli.figures.run import Server
+
+if TYPE_CHECKING:
+    from voiceserver.settings import ServerSettings
 
 
 class LocalServer(NamedTuple):
-    """A running server, and those of its settings that no message tells."""
+    """A running server."""
 
     url: str
-    pipeline: str
-    silence_ms: int | None
-    """That ends every turn; None where it depends on what was said."""
+    told: Server
+    """Those of its settings that no message tells."""
+
+
+def described(settings: "ServerSettings", *, virtual: bool = False) -> Server:
+    """An own server, as a document tells of it."""
+    return Server(
+        in_process=True,
+        virtual=virtual,
+        pipeline=settings.pipeline.value,
+        silence_ms=settings.silence_ms,
+        endpointing=settings.endpointing.value,
+        speculation=settings.speculation and settings.pipeline.value == "overlapped",
+    )
 
 
 @asynccontextmanager
@@ -37,7 +52,7 @@ async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
         logs.configure(level, settings.log_format)
         async with VoiceServer(settings, SystemClock()) as server:
-            yield LocalServer(server.url, settings.pipeline.value, settings.fixed_silence_ms)
+            yield LocalServer(server.url, described(settings))
     except (SettingsError, SpecError) as error:
         raise CliError(str(error), ExitCode.USAGE) from error
     except (EngineError, ServerError) as error:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 from rich.console import Console, RenderableType
 
 from voicecli.calls.call import first_of
@@ -89,11 +89,11 @@ def replay_virtually(targets: Sequence[Target], plan: Plan, console: Console) ->
             target.admit(taken.ready, fixture)
             takes.append(taken)
             _keep(plan, taken, target.label, None)
-            details = f"{_details(taken, virtual.pipeline)} · virtual time"
+            details = f"{_details(taken, virtual.told)} · virtual time"
             console.print(report.call_report(taken, fixture.name, details))
         if len(takes) > 1:
             console.print(report.summary(takes))
-        outcomes.append(Outcome(takes, Server(in_process=True, virtual=True, pipeline=virtual.pipeline)))
+        outcomes.append(Outcome(takes, virtual.told))
     return outcomes
 
 
@@ -109,14 +109,14 @@ async def _replay_one(planned: Planned, plan: Plan, sides: Sequence[_Side], cons
                 console.print(report.call_line(taken, number, side.target.label))
     for side, start in zip(sides, before, strict=True):
         _label(side.target, console)
-        for part in _told(planned.fixture, side.takes[start:], side.local.pipeline):
+        for part in _told(planned.fixture, side.takes[start:], side.local.told):
             console.print(part)
 
 
-def _told(fixture: Fixture, takes: Sequence[Take], pipeline: str) -> Iterator[RenderableType]:
+def _told(fixture: Fixture, takes: Sequence[Take], server: Server) -> Iterator[RenderableType]:
     typical = report.typical(takes)
     title = f"{fixture.name}, run {takes.index(typical) + 1}: the median one" if len(takes) > 1 else fixture.name
-    yield report.call_report(typical, title, _details(typical, pipeline))
+    yield report.call_report(typical, title, _details(typical, server))
     if len(takes) > 1:
         yield report.fixture_summary(fixture, takes)
 
@@ -130,18 +130,14 @@ def _label(target: Target, console: Console) -> None:
 async def _server(target: Target) -> AsyncIterator[LocalServer]:
     """The own server, or a stand-in for that at the URL."""
     if target.url is not None:
-        yield LocalServer(target.url, "", None)
+        yield LocalServer(target.url, Server(url=public_url(target.url)))
         return
     async with local_server(target.flags) as local:
         yield local
 
 
 def _described(side: _Side, plan: Plan) -> Server:
-    network = str(plan.link) if plan.link else UNSET
-    if side.target.url is not None:
-        return Server(url=public_url(side.target.url), network=network)
-    silence_ms = UNSET if side.local.silence_ms is None else side.local.silence_ms
-    return Server(in_process=True, pipeline=side.local.pipeline, silence_ms=silence_ms, network=network)
+    return structs.replace(side.local.told, network=str(plan.link) if plan.link else UNSET)
 
 
 async def _take(planned: Planned, number: int, plan: Plan, side: _Side) -> Take:
@@ -166,8 +162,9 @@ async def _take(planned: Planned, number: int, plan: Plan, side: _Side) -> Take:
     local = side.local
     try:
         async with view.shown() if view else nullcontext():
+            silence_ms = local.told.fixed_silence_ms
             return await take(
-                local.url, fixture, planned.recording, SystemClock(), plan.call, watch, local.silence_ms, network
+                local.url, fixture, planned.recording, SystemClock(), plan.call, watch, silence_ms, network
             )
     except* CallError as failed:
         raise _as_cli_error(first_of(failed)) from None
@@ -196,9 +193,9 @@ def _keep(plan: Plan, taken: Take, label: str, number: int | None) -> None:
         raise CliError(f"--save-audio: {path}: {error.strerror or error}", ExitCode.USAGE) from error
 
 
-def _details(taken: Take, pipeline: str) -> str:
+def _details(taken: Take, server: Server) -> str:
     """Format, engines and pipeline of a call."""
     ready = taken.ready
     engines = (ready.engines.vad, ready.engines.stt, ready.engines.llm, ready.engines.tts)
-    parts = [str(ready.input), *(engine.name for engine in engines), pipeline]
+    parts = [str(ready.input), *(engine.name for engine in engines), server.pipeline or ""]
     return " · ".join(part for part in parts if part)

@@ -3,29 +3,33 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 """
 
 import asyncio
-import math
 import re
 from collections.abc import Callable, Mapping
 
 from msgspec import structs
 
 from voicecli.calls.call import CallSettings, first_of, place_call
+from voicecli.calls.localserver import described
 from voicecli.calls.take import Take, concluded
 from voicecli.calls.virtualtime import VirtualDeadlock, VirtualLoop, run_virtual
 from voicecli.client.memorywire import wire
 from voicecli.client.transport import CallError
 from voicecli.exits import CliError, ExitCode
-from voicecli.fixtures.fixture import Fixture, Utterance
+from voicecli.figures.run import Server
+from voicecli.fixtures.fixture import Fixture
 from voicecli.fixtures.microphone import Recording
+from voicecli.fixtures.truth import SpokenTruth
 from voiceserver import logs
 from voiceserver.clauses import ClauseSplitter
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
+from voiceserver.engines.scripted.stt import ScriptedStt, Spoken
 from voiceserver.engines.spec import EngineSpec, SpecError
 from voiceserver.service import Service
 from voiceserver.settings import LogFormat, LogLevel, ServerSettings, SettingsError, load
 from voiceserver.transport import Disconnected
+from voicewire.clock import NS_PER_S
 from voicewire.messages import EngineInfo, Engines
 
 DEFAULTS = {
@@ -40,10 +44,6 @@ EXAMPLES = {**DEFAULTS, Role.END_OF_TURN: "scripted(probability=0.9, delay=100ms
 
 WALL_TIME = "2026-01-05T10:00"
 """What a scripted persona says the time is: the real one would change the length of its answers."""
-
-
-HEARD_PAUSE_MS = 200
-"""Of a pause that splits an utterance, a recogniser hears at least so much."""
 
 
 _DELAYS = {"stt": "final", "llm": "ttft", "tts": "ttfb"}
@@ -74,8 +74,9 @@ class VirtualServer:
             raise CliError(str(error), ExitCode.SERVER_FAILED) from error
 
     @property
-    def pipeline(self) -> str:
-        return self._settings.pipeline.value
+    def told(self) -> Server:
+        """Those of its settings that no message tells."""
+        return described(self._settings, virtual=True)
 
     def take(
         self,
@@ -101,51 +102,40 @@ class VirtualServer:
     async def _taken(
         self, fixture: Fixture, recording: Recording, settings: CallSettings, watch: Watcher, loop: VirtualLoop
     ) -> Take:
-        served = self._served(fixture)
+        served = self._served()
+        truth = SpokenTruth(schedule=recording.schedule)
         try:
-            async with Service(served, loop) as service, asyncio.TaskGroup() as tasks:
+            async with Service(served, loop, stt=self._hearing(truth)) as service, asyncio.TaskGroup() as tasks:
                 service.engines = self._told
                 client_end, server_end = wire(Disconnected)
                 server_end.watch = lambda data: watch(data, loop.now_ns())
                 tasks.create_task(service.converse(server_end), name="serve")
                 try:
-                    record = await place_call(fixture, recording, client_end, loop, settings)
+                    record = await place_call(fixture, recording, client_end, loop, settings, truth=truth)
                 finally:
                     await client_end.close()
         except* CallError as failed:
             raise CliError(str(first_of(failed)), ExitCode.NO_CONNECTION) from None
-        return concluded(fixture, record, served.fixed_silence_ms)
+        return concluded(fixture, record, self.told.fixed_silence_ms)
 
-    def _served(self, fixture: Fixture) -> ServerSettings:
-        """The settings for a call with one fixture, whose words scripted engines hear and answer."""
-        scripted: dict[Role, Mapping[str, str | float]] = {
-            Role.STT: hearing(fixture),
-            Role.LLM: {"now": WALL_TIME},
-        }
-        filled = {
-            role.value: EngineSpec(spec.name, {**scripted[role], **spec.settings})
-            for role, spec in self._specs.items()
-            if spec.name == "scripted" and role in scripted and "text" not in spec.settings
-        }
-        return structs.replace(self._settings, **filled)
+    def _served(self) -> ServerSettings:
+        """The settings for one call."""
+        llm = self._specs[Role.LLM]
+        if llm.name != "scripted":
+            return self._settings
+        return structs.replace(self._settings, llm=EngineSpec(llm.name, {"now": WALL_TIME, **llm.settings}))
 
+    def _hearing(self, truth: SpokenTruth) -> ScriptedStt | None:
+        """A scripted recogniser without a script of its own: hears the words of what is said in the call."""
+        spec = self._specs[Role.STT]
+        if spec.name != "scripted" or "text" in spec.settings:
+            return None
 
-def hearing(fixture: Fixture) -> dict[str, str | float]:
-    """Settings of a scripted recogniser that hears what the fixture says, wherever a VAD splits it."""
-    spoken = [utterance for utterance in fixture.utterances if utterance.segments_ms]
-    words_ms = [
-        (utterance.segments_ms[-1][1] - utterance.segments_ms[0][0] - _unheard_ms(utterance)) / len(words)
-        for utterance in spoken
-        if (words := utterance.text.split())
-    ]
-    # A recogniser is given some audio before and after the speech, too: no word is left over.
-    return {"text": "|".join(utterance.text for utterance in spoken), "word": math.floor(min(words_ms, default=0))}
+        def said(start_s: float, end_s: float) -> Spoken:
+            start_ns, end_ns = round(start_s * NS_PER_S), round(end_s * NS_PER_S)
+            return Spoken(truth.words_between(start_ns, end_ns), truth.utterance_by(end_ns))
 
-
-def _unheard_ms(utterance: Utterance) -> float:
-    """The part of its pauses that no recogniser is given."""
-    ends = zip(utterance.segments_ms, utterance.segments_ms[1:], strict=False)
-    return sum(max(0.0, after[0] - before[1] - HEARD_PAUSE_MS) for before, after in ends)
+        return ScriptedStt(spec.convert(ScriptedStt.Settings), said)
 
 
 def _check(role: Role, spec: EngineSpec) -> None:

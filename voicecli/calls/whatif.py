@@ -17,6 +17,7 @@ from voicecli.figures.delays import (
     HANGOVER_MS,
     ServerDelays,
     TurnDelays,
+    begins_early,
     closing,
     filled,
     hangover,
@@ -50,10 +51,16 @@ def what_if(run: Run, planned: Sequence[Planned], changes: Sequence[Change | Rep
     vad = known_vad(run.engines.get("vad"))
     if vad is None and "vad" in run.engines:
         notes[f"the VAD {run.engines['vad'].name} is not here: Silero hears in its place"] = []
-    pipeline = "overlapped" if run.server.pipeline is UNSET else run.server.pipeline
+    server = run.server
+    flags = {
+        "vad": vad,
+        "pipeline": "overlapped" if server.pipeline is UNSET else server.pipeline,
+        "endpointing": "fixed" if server.endpointing is UNSET else server.endpointing,
+        "speculation": str(begins_early(run) if server.speculation is UNSET else server.speculation).lower(),
+    }
     by_name = {fixture.name: fixture for fixture in run.fixtures}
     for each in planned:
-        again = _Again(by_name[each.fixture.name], run, each, {"vad": vad, "pipeline": pipeline})
+        again = _Again(by_name[each.fixture.name], run, each, flags)
         turns += again.felt(changes)
         for note in again.notes:
             notes.setdefault(note, []).append(each.fixture.name)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from voicecli.figures.change import Stage
-from voicecli.figures.run import CallRun, Server, Turn
+from voicecli.figures.run import CallRun, Run, Server, Turn
 from voicewire.marks import Mark
 from voicewire.messages import TurnOutcome
 
@@ -69,6 +69,13 @@ def turn_delays(turn: Turn, words_of_first_clause: int, words: int) -> TurnDelay
 def is_answered(turn: Turn) -> bool:
     """The language model was asked."""
     return any(mark.mark is Mark.LLM_REQUESTED for mark in turn.marks) or bool(turn.reply_text)
+
+
+def begins_early(run: Run) -> bool:
+    """Whether, by the marks, answers were begun before the commit of their turn."""
+    turns = [_marks_ms(turn) for fixture in run.fixtures for call in fixture.runs for turn in call.turns]
+    both = (at_ms for at_ms in turns if {Mark.LLM_REQUESTED, Mark.TURN_COMMITTED} <= at_ms.keys())
+    return any(at_ms[Mark.LLM_REQUESTED] < at_ms[Mark.TURN_COMMITTED] for at_ms in both)
 
 
 def server_delays(calls: Sequence[CallRun], server: Server) -> ServerDelays:

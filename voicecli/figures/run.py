@@ -54,8 +54,19 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the stages follow each other, where the client chose it."""
     silence_ms: int | UnsetType = UNSET
     """Its setting, where the client knows it; a fixture's `session.turn_detection` wins over it."""
+    endpointing: str | UnsetType = UNSET
+    """`fixed`: that silence ends each turn; `adaptive`: it depends on the words."""
+    speculation: bool | UnsetType = UNSET
+    """Whether answers are begun before the turn is committed."""
     network: str | UnsetType = UNSET
     """The bad link that was put before it, and its seed."""
+
+    @property
+    def fixed_silence_ms(self) -> int | None:
+        """The silence that ends every turn; None where it is not known, or depends on the words."""
+        if self.silence_ms is UNSET or self.endpointing not in (UNSET, "fixed"):
+            return None
+        return self.silence_ms
 
 
 class PacingDocument(Struct, frozen=True, kw_only=True):
@@ -216,7 +227,10 @@ class ExaminedTurn(Struct, frozen=True, kw_only=True):
 
 
 def script_digest(fixture: Fixture) -> str:
-    utterances = [structs.replace(utterance, expect=UtteranceExpect()) for utterance in fixture.utterances]
+    utterances = [structs.asdict(structs.replace(each, expect=UtteranceExpect())) for each in fixture.utterances]
+    for utterance in utterances:
+        # It describes the audio, whose digest stands beside this one.
+        del utterance["segments_text"]
     return hashlib.sha256(msgspec.json.encode((fixture.session, utterances), order="sorted")).hexdigest()
 
 

@@ -149,7 +149,7 @@ class Voice:
         url, silence_ms = settings.url, None
         if url is None:
             local = await self._thread.server(settings.own)
-            url, silence_ms = local.url, local.silence_ms
+            url, silence_ms = local.url, local.told.fixed_silence_ms
         try:
             clock = SystemClock()
             return await take(url, fixture, recording, clock, call, lambda view, now_ns: None, silence_ms, network)

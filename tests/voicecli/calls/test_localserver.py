@@ -5,6 +5,7 @@ import pytest
 from voicecli.calls.localserver import LocalServer, local_server
 from voicecli.client.transport import websocket
 from voicecli.exits import CliError, ExitCode
+from voicecli.figures.run import Server
 
 SCRIPTED: dict[str, object] = dict.fromkeys(("vad", "stt", "llm", "tts"), "scripted")
 
@@ -20,11 +21,15 @@ def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch:
     local = asyncio.run(served(SCRIPTED | {"pipeline": "sequential", "endpointing": "fixed"}))
     assert local.url.startswith("ws://127.0.0.1:")
     assert not local.url.startswith("ws://127.0.0.1:80/")
-    assert (local.pipeline, local.silence_ms) == ("sequential", 450)
+    assert local.told == Server(
+        in_process=True, pipeline="sequential", silence_ms=450, endpointing="fixed", speculation=False
+    )
+    assert local.told.fixed_silence_ms == 450
 
 
-def test_a_silence_that_depends_on_the_words_is_not_told() -> None:
-    assert asyncio.run(served(SCRIPTED)).silence_ms is None
+def test_a_silence_that_depends_on_the_words_is_none_that_ends_every_turn() -> None:
+    told = asyncio.run(served(SCRIPTED)).told
+    assert (told.endpointing, told.silence_ms, told.fixed_silence_ms) == ("adaptive", 600, None)
 
 
 def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

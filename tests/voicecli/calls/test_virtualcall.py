@@ -2,13 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.voicecli.peer import made, spoken
 from voicecli.calls.call import CallSettings
 from voicecli.calls.take import Take
 from voicecli.calls.virtualcall import (
     VirtualServer,
     delay_ms,
-    hearing,
     known_vad,
     scripted,
     words,
@@ -16,7 +14,6 @@ from voicecli.calls.virtualcall import (
 )
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures import fixture as fixtures
-from voicecli.fixtures.fixture import Kind, When
 from voicecli.fixtures.microphone import record
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.scripted.tts import ScriptedTts
@@ -68,17 +65,33 @@ def test_words_and_times_that_are_given_are_kept_and_others_are_not_told_of_as_s
     assert "text" not in called("silence").ready.engines.stt.settings
 
 
-def test_a_recogniser_is_told_the_words_of_each_utterance_and_how_long_a_word_is() -> None:
-    fixture = made(
-        spoken("what time is it", audio_ms=(0, 3000), segments_ms=((200, 900), (1700, 2300))),
-        spoken("mm hm", audio_ms=(3000, 5000), segments_ms=((3200, 4200),), when=When.AFTER_REPLY),
-    )
-    assert hearing(fixture) == {"text": "what time is it|mm hm", "word": 375}
+def test_a_recogniser_hears_the_words_of_each_segment_wherever_the_vad_splits_them() -> None:
+    shown = []
+
+    def watch(data: str | bytes, now_ns: int) -> None:
+        if isinstance(data, str) and '"transcript_' in data:
+            shown.append(data)
+
+    fixture = fixtures.load(FIXTURES / "turntaking/pauses/pause-number")
+    server = VirtualServer({"silence_ms": 900, "stt": "scripted(final=250ms)"}, {})
+    (turn,) = server.take(fixture, record(fixture), CallSettings(), watch).document.turns
+    assert turn.transcript_final == "my number is four one five two six three"
+    assert [text for text in shown if '"my number is four one five"' in text]
+    hasty = VirtualServer({"silence_ms": 300, "endpointing": "fixed", "resume_ms": 0}, {})
+    cut = hasty.take(fixture, record(fixture), CallSettings())
+    assert [turn.document.transcript_final for turn in cut.turns] == ["my number is four one five", "two six three"]
 
 
-def test_where_nobody_speaks_nothing_is_heard() -> None:
-    fixture = made(spoken("", kind=Kind.SILENCE, segments_ms=()))
-    assert hearing(fixture) == {"text": "", "word": 0}
+def test_a_recogniser_hears_no_words_in_a_noise_and_those_of_an_echo() -> None:
+    partials = []
+    for name in ("noises/throat", "echoes/echo-name"):
+        fixture = fixtures.load(FIXTURES / "turntaking" / name)
+        VirtualServer({}, {}).take(
+            fixture, record(fixture), CallSettings(), lambda data, now_ns: partials.append(str(data))
+        )
+    over_replies = [text for text in partials if '"transcript_partial","turn_id":2' in text]
+    assert '"i am a small set of rules that learned to speak"' in over_replies[-1]
+    assert not [text for text in over_replies if "you" in text]
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
     [
         (["{tmp}/nowhere"], "no such fixture"),
         (["{tmp}/empty"], "fixture.toml: missing"),
-        (["{tone}/fixture.toml", "--codec", "opus"], "no such fixture"),
+        (["{tone}/fixture.toml", "--codec", "opus"], "is in its other file, so name the folder, without --codec"),
         (["{tone}", "--stt", "nobody"], "nobody"),
         (["{tone}", "--pipeline", "sideways"], "--pipeline"),
         (["{tone}", "--url", "http://example.org/"], "is not a WebSocket URL"),

@@ -182,3 +182,4 @@ def test_the_script_is_the_same_whatever_is_expected_and_another_for_another_sil
     assert run.script_digest(made(spoken(expect=lax))) == digest
     assert run.script_digest(made(session=Session(turn_detection={"silence_ms": 200}))) != digest
     assert run.script_digest(made(spoken(audio_ms=(0, 2000)))) != digest
+    assert run.script_digest(made(spoken(segments_text=("hello there",)))) == digest

@@ -1,7 +1,8 @@
 """A recogniser that hears what its script says."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
@@ -13,11 +14,24 @@ from voiceserver.engines.spec import Milliseconds
 SAMPLE_RATE = 16_000
 
 
+class Spoken(NamedTuple):
+    words: str
+    utterance: int
+    """Of the words, or the one before; from 0."""
+
+
+Said = Callable[[float, float], Spoken]
+"""What was spoken between two instants of the event loop's clock, in seconds."""
+
+
 class ScriptedStt:
     """Partial transcripts that grow word by word with the audio heard, and the final one a declared time after its end.
 
     The script's words never change once said, so all of a partial is stable. A segment without audio has no words.
     An endless one repeats its last partial and never comes to the final.
+
+    One that is given `said` hears that instead of its script: of what was spoken, the part that its audio holds,
+    provided that this is fed as it is heard, and partials whenever a word has ended.
     """
 
     class Settings(FaultSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,9 +43,11 @@ class ScriptedStt:
         final: Milliseconds = 0.0
         """From the end of the audio to the final transcript."""
         finals: str | None = None
-        """`final` of each utterance of `text`, between `|`: 320ms|280ms."""
+        """`final` of each utterance, between `|`: 320ms|280ms."""
         partial: Milliseconds = 200.0
         """Audio heard for each word of a partial; 0: no partials."""
+        lag: Milliseconds = 0.0
+        """How much of the newest audio a partial does not know of yet."""
         jitter: Milliseconds = 0.0
         """Most that `final` differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
@@ -43,9 +59,10 @@ class ScriptedStt:
 
     waits_on_loop = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, said: Said | None = None) -> None:
         self.sample_rate = SAMPLE_RATE
         self._settings = settings
+        self._said = said
         self._utterances = [" ".join(part.split()) for part in settings.text.split("|")]
         self._finals = delays("finals", settings.finals)
         self._faults = FaultPlan(settings)
@@ -70,11 +87,13 @@ class ScriptedStt:
         text = partial = ""
         samples = partials = utterance = 0
         async for piece in audio:
-            if piece and not samples:
+            if piece and not samples and self._said is None:
                 text = self._next_utterance()
                 utterance = self._heard - 1
             samples += len(piece) // 2
             heard = self._words_heard(text, samples)
+            if self._said is not None:
+                (text, utterance), heard = self._part_said(self._said, samples)
             if heard != partial:
                 partial = heard
                 partials += 1
@@ -82,7 +101,7 @@ class ScriptedStt:
                     pacing.restart()
                     await fault.have(pacing)
                 yield Transcript(partial, is_final=False, stable_chars=len(partial))
-        if settings.word:
+        if settings.word and self._said is None:
             text = self._words_said(text, samples * 1000 / SAMPLE_RATE)
         pacing.restart()
         while fault.is_endless:
@@ -111,5 +130,13 @@ class ScriptedStt:
     def _words_heard(self, text: str, samples: int) -> str:
         if not self._settings.partial:
             return ""
-        words = int(samples * 1000 / SAMPLE_RATE / max(self._settings.partial, self._settings.word))
+        length_ms = max(0.0, samples * 1000 / SAMPLE_RATE - self._settings.lag)
+        words = int(length_ms / max(self._settings.partial, self._settings.word))
         return " ".join(text.split()[:words])
+
+    def _part_said(self, said: Said, samples: int) -> tuple[Spoken, str]:
+        """What was said in the audio, whose newest sample is heard now, and what of it a partial knows."""
+        end_s = asyncio.get_running_loop().time()
+        start_s = end_s - samples / SAMPLE_RATE
+        known = said(start_s, end_s - self._settings.lag / 1000).words if self._settings.partial else ""
+        return said(start_s, end_s), known

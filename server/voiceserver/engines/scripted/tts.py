@@ -90,7 +90,8 @@ class ScriptedTts:
             at = end
 
     def _ttfb_ms(self, clause: str) -> float:
-        for number in range(self._begun, len(self._replies)):
+        # The last one may be spoken again from its beginning: an answer begun early that was thrown away.
+        for number in (*range(self._begun, len(self._replies)), *range(max(0, self._begun - 1), self._begun)):
             if self._replies[number].startswith(clause):
                 self._begun = number + 1
                 return delay_of(number, self._ttfbs, self._settings.ttfb)

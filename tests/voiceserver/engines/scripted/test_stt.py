@@ -6,6 +6,7 @@ import pytest
 
 from voiceserver.engines.registry import Role, create
 from voiceserver.engines.roles import EngineError, Stt, Transcript
+from voiceserver.engines.scripted.stt import ScriptedStt, Spoken
 
 Virtual = Callable[..., Any]
 PIECE_MS = 20
@@ -146,3 +147,39 @@ def test_each_utterance_has_its_own_time_also_where_a_pause_splits_it(virtual: V
         [(230, final("three"))],
         [(270, final("one"))],
     ]
+
+
+def test_partials_may_lag_behind_the_audio(virtual: Virtual) -> None:
+    stt = create(Role.STT, "scripted(text='hello there', partial=200ms, lag=100ms)")
+    assert virtual(timed(stt, 500)) == [
+        (300, partial("hello")),
+        (500, partial("hello there")),
+        (500, final("hello there")),
+    ]
+
+
+def said(start_s: float, end_s: float) -> Spoken:
+    """A word at 0.1 s, 0.3 s, 0.5 s and so on of the loop's clock."""
+    return Spoken(" ".join(f"w{number}" for number in range(10) if start_s < (number * 2 + 1) / 10 <= end_s + 1e-9), 1)
+
+
+def test_what_is_said_is_heard_as_far_as_the_audio_holds_it(virtual: Virtual) -> None:
+    stt = ScriptedStt(ScriptedStt.Settings(text="never", word=100, final=50), said)
+
+    async def later() -> list[tuple[float, Transcript]]:
+        await asyncio.sleep(0.4)
+        return await timed(stt, 400)
+
+    assert virtual(later()) == [(100, partial("w2")), (300, partial("w2 w3")), (450, final("w2 w3"))]
+
+
+def test_what_is_said_takes_the_time_of_its_utterance(virtual: Virtual) -> None:
+    stt = ScriptedStt(ScriptedStt.Settings(partial=0, finals="10ms|70ms"), said)
+    assert virtual(timed(stt, 320)) == [(390, final("w0 w1"))]
+
+
+def test_partials_of_what_is_said_may_lag_or_be_left_out(virtual: Virtual) -> None:
+    lagging = ScriptedStt(ScriptedStt.Settings(lag=120), said)
+    assert virtual(timed(lagging, 320)) == [(220, partial("w0")), (320, final("w0 w1"))]
+    silent = ScriptedStt(ScriptedStt.Settings(partial=0), said)
+    assert virtual(timed(silent, 320)) == [(320, final("w0 w1"))]

@@ -118,4 +118,4 @@ def test_the_first_clause_of_each_reply_has_its_own_time(virtual: Virtual) -> No
     async def firsts() -> list[float]:
         return [(await timed(tts, text, 1))[0][0] for text in ("Yes, of course.", "Why?", "Yes.", "Yes.")]
 
-    assert virtual(firsts()) == [70, 5, 20, 5]
+    assert virtual(firsts()) == [70, 5, 20, 20]
