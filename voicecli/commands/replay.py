@@ -34,6 +34,7 @@ from voicecli.fixtures.microphone import Recording, record
 from voicecli.fixtures.oggopus import OggOpusError
 from voicecli.fixtures.wavfile import WavError
 from voicecli.reports import report
+from voicecli.reports.html.page import replay_page
 from voicecli.reports.junit import junit as as_junit
 from voicecli.reports.liveview import LiveView
 from voicecli.reports.markdown import markdown as as_markdown
@@ -130,6 +131,13 @@ def replay(
         str | None,
         typer.Option(metavar="FILE", help="Write a trace for Perfetto or chrome://tracing; - is standard output."),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write one page with waterfalls, figures and calls to hear; - is stdout."),
+    ] = None,
+    html_audio: Annotated[
+        float, typer.Option(min=0, max=1000, metavar="MB", help="How much sound --html may carry; 0 is none.")
+    ] = 20.0,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
@@ -186,7 +194,9 @@ def replay(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
-    files = _outputs(("--json", json), ("--junit", junit), ("--markdown", markdown), ("--trace", trace))
+    files = _outputs(
+        ("--json", json), ("--junit", junit), ("--markdown", markdown), ("--trace", trace), ("--html", html)
+    )
     afterwards = prepared(save_as, overwrite, baseline, tolerance, force)
     settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
     paths = [each for path in fixture for each in fixtures.found_in(path)]
@@ -208,8 +218,9 @@ def replay(
     results = _judged(plan, takes)
     console.print(report.budgets(results), end="")
     document = _document(takes, server, results)
+    writers = {**_WRITERS, "--html": lambda document: replay_page(document, takes, afterwards, html_audio)}
     for file in files:
-        file.write(_WRITERS[file.flag](document))
+        file.write(writers[file.flag](document))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     failed = afterwards.conclude(document, console) or failed
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD

@@ -48,7 +48,7 @@ def _call_events(process: int, name: str, call: CallRun) -> Iterator[_Event]:
     yield _named(process, 0, "process_name", name)
     yield {"ph": "M", "pid": process, "tid": 0, "name": "process_sort_index", "args": {"sort_index": process}}
     lanes: dict[str, list[list[_Slice]]] = {track: [] for track in (TURNS, *(part.title for part in PARTS))}
-    placed = [(turn, _placed(turn, call)) for turn in call.turns]
+    placed = [(turn, placed_marks(turn, call)) for turn in call.turns]
     slices = [each for turn, marks in placed for each in _slices(turn, marks)]
     for each in sorted(slices, key=lambda each: each.start_ms):
         _lane(lanes[each.track], each).append(each)
@@ -67,7 +67,7 @@ def _call_events(process: int, name: str, call: CallRun) -> Iterator[_Event]:
             }
 
 
-def _placed(turn: Turn, call: CallRun) -> dict[Mark, float]:
+def placed_marks(turn: Turn, call: CallRun) -> dict[Mark, float]:
     """The turn's marks on the client's clock, as far as they can be placed there."""
     offset_ms = None if call.clock is UNSET else call.clock.offset_ms
     return {
