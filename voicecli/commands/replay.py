@@ -218,9 +218,9 @@ def replay(
     results = _judged(plan, takes)
     console.print(report.budgets(results), end="")
     document = _document(takes, server, results)
-    writers = {**_WRITERS, "--html": lambda document: replay_page(document, takes, afterwards, html_audio)}
     for file in files:
-        file.write(writers[file.flag](document))
+        written = _WRITERS.get(file.flag)
+        file.write(written(document) if written else replay_page(document, takes, afterwards, html_audio))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     failed = afterwards.conclude(document, console) or failed
     return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD

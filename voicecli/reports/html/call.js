@@ -169,8 +169,8 @@ export class CallView {
         call.audio
           ? element(
               "button",
-              { type: "button", class: "quiet", "aria-label": `Hear turn ${turn.id}`, click: () => (this.show(at), this.hear(fromMs)) },
-              "▶ hear it",
+              { type: "button", class: "quiet", click: () => (this.show(at), this.hear(fromMs)) },
+              `▶ Hear turn ${turn.id}`,
             )
           : null,
       ),

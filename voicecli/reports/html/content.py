@@ -1,4 +1,4 @@
-"""What a page shows of a run, as its script reads it: all instants in ms of the microphone audio, on the client's clock.
+"""What a page shows of a run, as its script reads it. Instants are ms of the microphone audio, on the client's clock.
 
 Names are in camel case there; what is not known is absent.
 """
@@ -309,13 +309,12 @@ def _turn(turn: Turn, number: int, call: CallRun) -> PageTurn:
 
 
 def _bars(turn: Turn, marks: Mapping[Mark, float]) -> Iterator[Bar]:
-    """The parts of the document with what their stages did beside others; of a turn without an answer, what is known."""
+    """The parts of the document with what their stages did beside others; without an answer, what is known."""
     fall = waterfall({mark: ns(t_ms) for mark, t_ms in marks.items()})
-    if fall is None:
-        return
-    wholes = {bar.part.name: bar.whole or bar.critical for bar in fall.bars if bar.part in _BESIDE}
+    known = fall.bars if fall else ()
+    wholes = {bar.part.name: bar.whole or bar.critical for bar in known if bar.part in _BESIDE}
     if not turn.parts:
-        for bar in fall.bars:
+        for bar in known:
             start_ms, length_ms = ms(bar.critical.start_ns), ms(bar.critical.length_ns)
             yield _bar(bar.part.name, start_ms, length_ms, wholes.get(bar.part.name))
     for part in turn.parts:

@@ -123,7 +123,8 @@ function spread(named, sides, content, open) {
     }
     svg.append(dots);
   });
-  const now = told[0];
+  const [now, was] = told;
+  const before = was ? `before ${milliseconds(was.p50)} · ` : "";
   return element(
     "figure",
     { class: "spread", "data-name": named.name },
@@ -132,7 +133,7 @@ function spread(named, sides, content, open) {
       { "data-tip": named.meaning },
       element("strong", {}, named.title),
       element("span", { class: "number" }, now ? milliseconds(now.p50) : "–"),
-      element("small", {}, now ? `${now.p95 === null ? "" : `p95 ${milliseconds(now.p95)} · `}n=${now.n}` : "not measured"),
+      element("small", {}, now ? `${before}${now.p95 === null ? "" : `p95 ${milliseconds(now.p95)} · `}n=${now.n}` : "not measured"),
     ),
     svg,
   );

@@ -41,7 +41,9 @@ export function domain(values, least = 10) {
   if (low > high) return { from: 0, to: least };
   const extra = Math.max(0, least - (high - low)) / 2;
   const room = (high - low + 2 * extra) * 0.06;
-  return { from: low - extra - room, to: high + extra + room };
+  // Nothing is made to look as if it could be negative.
+  const shift = low >= 0 ? Math.max(0, extra - low) : 0;
+  return { from: low - extra - room + shift, to: high + extra + room + shift };
 }
 
 /**

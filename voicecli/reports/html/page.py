@@ -1,7 +1,7 @@
 """A run as one HTML page that needs nothing else: figures, waterfalls, and calls to listen to.
 
-The page's parts lie beside this module as they are read and tested, and are put into one file as they are. Nothing in it
-is fetched: its policy allows the one script and the one style that it was made with, and sound from itself.
+The page's parts lie beside this module as they are read and tested, and are put into one file as they are. Nothing in
+it is fetched: its policy allows the one script and the one style that it was made with, and sound from itself.
 """
 
 import base64

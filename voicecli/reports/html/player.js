@@ -57,5 +57,6 @@ export class Player {
   toggle() {
     if (this.isPlaying) this.audio.pause();
     else this.play();
+    this.changed();
   }
 }

@@ -1,7 +1,7 @@
 """The calls of a run as a page plays and draws them: stereo Opus in WebM, and the peaks of its waveform.
 
-WebM, because Chromium, Firefox and Safari from 15 play it from a file; Safari plays Ogg only from 18.4. At 48 kbit/s the
-one channel is heard in the other at -74 dB, and a call takes some 8 kB for each second.
+WebM, because Chromium, Firefox and Safari from 15 play it; Safari plays Ogg only from 18.4. At 48 kbit/s one channel is
+heard in the other at -74 dB, and a call takes some 8 kB for each second.
 """
 
 import fractions
@@ -52,7 +52,8 @@ def call_sound(stereo: NDArray[np.int16]) -> CallSound:
 def kept(takes: Sequence[Take], most_bytes: int) -> Kept:
     """The sound of a few calls of each fixture, as long as all together take `most_bytes` or less.
 
-    Of every fixture the typical call comes first, then the slowest, then those that failed, then others. Raises WavError.
+    Of every fixture the typical call comes first, then the slowest, then those that failed, then others.
+    Raises WavError.
     """
     by_fixture: dict[str, list[int]] = {}
     for at, take in enumerate(takes):
@@ -78,7 +79,7 @@ def kept(takes: Sequence[Take], most_bytes: int) -> Kept:
 
 
 def by_interest(calls: Sequence[CallRun]) -> list[int]:
-    """The numbers of the calls with one fixture, from 0: the typical one, the slowest, those that failed, the others."""
+    """The calls with one fixture, by number from 0: the typical one, the slowest, those that failed, the others."""
     first = [number for number in (typical(calls), slowest(calls)) if number is not None]
     failed = [number for number, call in enumerate(calls) if call.failures]
     return list(dict.fromkeys([*first, *failed, *range(len(calls))]))
@@ -109,7 +110,8 @@ def _peaks(stereo: NDArray[np.int16]) -> bytes:
     padded = np.zeros((-(-len(stereo) // samples) * samples, 2), np.int32)
     padded[: len(stereo)] = np.abs(stereo.astype(np.int32))
     loudest = padded.reshape(-1, samples, 2).max(axis=1)
-    return (loudest * 255 // 32_768).astype(np.uint8).T.tobytes()
+    peaks: NDArray[np.uint8] = (loudest * 255 // 32_768).astype(np.uint8)
+    return peaks.T.tobytes()
 
 
 def _webm(stereo: NDArray[np.int16]) -> bytes:
