@@ -52,6 +52,12 @@ test("labels never lie on each other: what matters most is placed first, and wha
   assert.deepEqual(labelRows(labels, 100, 2), [{ row: 1, x: 0 }, { row: 0, x: 10 }, null, { row: 0, x: 60 }, { row: 1, x: 65 }]);
 });
 
+test("a label does not reach into one that stands right of it, and may touch it", () => {
+  const right = { x: 50, width: 20, rank: 0 };
+  const placed = [26, 25].map((width) => labelRows([right, { x: 25, width, rank: 1 }], 100, 1)[1]);
+  assert.deepEqual(placed, [null, { row: 0, x: 25 }]);
+});
+
 test("an outline is closed, as high as the loudest, and only of what is shown", () => {
   const peaks = Uint8Array.from([0, 255, 0, 255]);
   assert.equal(outline(peaks, 5, { from: 5, to: 10, width: 10 }, 50, 20), "M5.0,30.0L5.0,70.0Z");

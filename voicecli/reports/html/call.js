@@ -145,7 +145,7 @@ export class CallView {
     const startMs = turn.startMs ?? turn.marks[0]?.[1] ?? 0;
     const fromMs = Math.max(0, startMs - 1500);
     const at = call.turns.indexOf(turn);
-    const chips = [turn.outcome === "completed" ? undefined : turn.outcome, turn.cancelled && `cut by ${turn.cancelled}`];
+    const chips = [turn.cancelled ? `cut by ${turn.cancelled}` : turn.outcome === "completed" ? undefined : turn.outcome];
     const total = totalMs(turn);
     const reply = [
       element("span", {}, turn.heard),
@@ -298,7 +298,7 @@ export class CallView {
     this.play.textContent = player.isPlaying ? "Pause" : "Play";
     this.play.dataset.playing = String(player.isPlaying);
     const { atMs } = player;
-    this.time.textContent = player.failed ? "This browser cannot play WebM Opus." : `${seconds(atMs)} of ${seconds(call.durationMs)}`;
+    this.time.textContent = player.problem || `${seconds(atMs)} of ${seconds(call.durationMs)}`;
     if (call.audio) {
       this.wave.setAttribute("aria-valuenow", atMs.toFixed(0));
       this.wave.setAttribute("aria-valuetext", `${seconds(atMs)} of ${seconds(call.durationMs)}`);

@@ -11,11 +11,13 @@ export class Player {
     this.changed = changed;
     this.audio = document.createElement("audio");
     this.audio.id = "audio";
-    this.failed = false;
+    /** Why it does not play. */
+    this.problem = "";
     this.url = "";
     for (const event of ["play", "pause", "ended", "seeked", "loadedmetadata"]) this.audio.addEventListener(event, changed);
     this.audio.addEventListener("error", () => {
-      this.failed = this.url !== "";
+      const isUnknown = this.audio.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
+      if (this.url) this.problem = isUnknown ? "This browser cannot play WebM Opus." : "The sound cannot be played here.";
       changed();
     });
     document.body.append(this.audio);
@@ -26,7 +28,7 @@ export class Player {
     this.audio.pause();
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = "";
-    this.failed = false;
+    this.problem = "";
     const held = id === null ? null : document.getElementById(id);
     if (held) {
       this.url = URL.createObjectURL(new Blob([bytesOf(held.textContent ?? "")], { type: "audio/webm" }));

@@ -171,6 +171,8 @@ def test_a_replay_carries_its_sound_and_the_same_one_is_the_same_page() -> None:
         ["sound-0-0", "sound-0-1"],
         ["sound-1-0"],
     ]
+    (first, third), (second,) = ([call["durationMs"] for call in each["calls"]] for each in told["fixtures"])
+    assert first == third != second
     assert told["audioNote"].startswith("3 of 3 calls can be heard (0.")
     silent = content(replay_page(replayed(takes), takes, nothing, 0))["runs"][0]
     assert silent["audioNote"] == "No audio: --html-audio 0 leaves it out."
