@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Make the README's pictures of the page: a real server, Chromium, and a call put together from fixtures.
+"""Make the README's pictures of the pages: a real server, Chromium, and a call put together from fixtures.
 
 python scripts/make_screenshots.py [--out docs] [--chromium /usr/bin/chromium]
 
-The caller asks for the weather, has a story told, and cuts in to ask for the time. Needs the package chromium, and
-playwright from the development dependencies.
+The caller asks for the weather, has a story told, and cuts in to ask for the time. The report is of
+the fixture barge-in. Needs the package chromium, and playwright from the development dependencies.
 """
 
 import argparse
@@ -106,6 +106,22 @@ def shoot(browser: Browser, url: str, shot: Shot, out: Path) -> None:
     context.close()
 
 
+def shoot_report(browser: Browser, folder: Path, out: Path) -> None:
+    made = folder / "report.html"
+    replay = [sys.executable, "-m", "voicecli", "replay", str(FIXTURES / "barge-in"), "--repeat", "3"]
+    command = [*replay, "--llm", "scripted(ttft=250ms)", "--html", str(made)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    context = browser.new_context(viewport={"width": 1180, "height": 860}, color_scheme="light", offline=True)
+    page: Page = context.new_page()
+    page.goto(made.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.click("#calls button[data-turn='0']")
+    page.evaluate("document.getElementById('calls').scrollIntoView()")
+    page.screenshot(path=out / "report.png")
+    print(out / "report.png")
+    context.close()
+
+
 def main(arguments: Any = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
@@ -124,6 +140,7 @@ def main(arguments: Any = None) -> None:
         )
         for shot in SHOTS:
             shoot(browser, url, shot, options.out)
+        shoot_report(browser, Path(folder), options.out)
         browser.close()
 
 

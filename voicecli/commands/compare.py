@@ -18,6 +18,10 @@ def compare(
     ] = "5%,10ms",
     force: Annotated[bool, typer.Option("--force", help="Compare what differs in more than speed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write one page with both runs side by side; - is standard output."),
+    ] = None,
 ) -> ExitCode:
     """Compare two saved runs, and say whether the second is slower.
 
@@ -30,13 +34,20 @@ def compare(
     from voicecli import baseline as baselines
     from voicecli.figures.verdict import Answer
     from voicecli.reports.comparison_report import comparison_lines
+    from voicecli.reports.html.page import Compared, page
+    from voicecli.reports.outfile import outfile
 
+    file = outfile("--html", html)
+    if file is not None and file.is_stdout and as_json:
+        raise CliError("--html - and --json both want standard output; give --html a file", ExitCode.USAGE)
     before, after = _read(baseline), _read(candidate)
     compared = baselines.comparison(before, after, baselines.parsed(tolerance), force=force)
+    if file is not None:
+        file.write(page(after, candidate, compared=Compared(baseline, before, compared)))
     if as_json:
         print(compared.serialize().decode(), end="")
     else:
-        console = Console(highlight=False)
+        console = Console(stderr=file is not None and file.is_stdout, highlight=False)
         for line in comparison_lines(compared, baseline):
             console.print(line, soft_wrap=True)
     return ExitCode.EXPECTATION_FAILED if compared.answer is Answer.REGRESSION else ExitCode.GOOD

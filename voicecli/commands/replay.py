@@ -25,6 +25,8 @@ from voicecli.figures.run import Server
 from voicecli.reports import report
 from voicecli.reports.collector import collector, deliver
 from voicecli.reports.documents import outputs, write
+from voicecli.reports.html.page import replay_page
+from voicecli.reports.outfile import outfile
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
 
@@ -86,6 +88,13 @@ def replay(
             " OTEL_EXPORTER_OTLP_ENDPOINT. OTEL_EXPORTER_OTLP_HEADERS go with them.",
         ),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write one page with waterfalls, figures and calls to hear; - is stdout."),
+    ] = None,
+    html_audio: Annotated[
+        float, typer.Option(min=0, max=1000, metavar="MB", help="How much sound --html may carry; 0 is none.")
+    ] = 20.0,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
@@ -194,6 +203,7 @@ def replay(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
     spans_to = collector(otlp, os.environ)
+    page = outfile("--html", html)
     files = outputs(
         {
             "--json": json,
@@ -201,7 +211,8 @@ def replay(
             "--markdown": markdown,
             "--trace": trace,
             "--otlp": None if spans_to else otlp,
-        }
+        },
+        page,
     )
     versus = versus or []
     afterwards = prepared(save_as, overwrite, baseline, tolerance, force, versus=versus, save_versus=save_versus)
@@ -218,7 +229,7 @@ def replay(
     network = str(plan.link) if plan.link else UNSET
     afterwards.check((planned.fixture for planned in plan.fixtures), Server(virtual=virtual, network=network))
     # Standard output is for a document alone, where one is asked for there.
-    console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
+    console = Console(stderr=any(file.is_stdout for file in (*files, page) if file), highlight=False)
     if virtual:
         outcomes = replay_virtually(targets, plan, console)
     else:
@@ -228,9 +239,12 @@ def replay(
     results = budgets.results(asked, takes)
     console.print(report.budgets(results), end="")
     run = document(takes, server, results, series)
-    write(files, run)
-    failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     other = Baseline(told(versus), document(*outcomes[0], series=series)) if versus else None
+    write(files, run)
+    if page is not None:
+        against = other or afterwards.baseline
+        page.write(replay_page(run, takes, against, afterwards.tolerance, force=force, most_mb=html_audio))
+    failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     failed = afterwards.conclude(run, console, other) or failed
     if spans_to is not None:  # last: a collector that is not there takes nothing else with it
         deliver(spans_to, run, failed)

@@ -19,10 +19,11 @@ _WRITERS: dict[str, Callable[[Run], bytes]] = {
 }
 
 
-def outputs(named: Mapping[str, str | None]) -> list[OutFile]:
-    """Files by option; None was not given. Raises CliError for what cannot be written."""
+def outputs(named: Mapping[str, str | None], *others: OutFile | None) -> list[OutFile]:
+    """Files by option; None was not given. `others` are written by others, but want no file of these. Raises CliError
+    for what cannot be written."""
     files = [file for flag, name in named.items() if (file := outfile(flag, name)) is not None]
-    on_stdout = [file.flag for file in files if file.is_stdout]
+    on_stdout = [file.flag for file in (*files, *others) if file is not None and file.is_stdout]
     if len(on_stdout) > 1:
         raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
     return files

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,9 @@ def test_a_question_is_understood_and_its_answer_is_heard(visit: Visit, card: So
     assert heard.share_of(sent) > 0.6
     # Asked while it opens a stream, Firefox now and then stands still for ever.
     assert visit.browser.evaluate("questions") == []
+
+
+def test_the_page_of_a_run_is_heard_from_a_file(visit: Visit, card: SoundCard, report: Path) -> None:
+    assert isinstance(visit.browser, Firefox)
+    visit.browser.page.goto(report.as_uri())
+    assert visit.hear_report(card) > 0.6

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +73,9 @@ def test_a_question_is_understood_and_its_answer_is_heard(visit: Visit, card: So
     understood, heard, sent = visit.hold_turn(card)
     assert is_understood(understood), understood
     assert heard.share_of(sent) > 0.6
+
+
+def test_the_page_of_a_run_is_heard_from_a_file(visit: Visit, card: SoundCard, report: Path) -> None:
+    assert isinstance(visit.browser, WebKit)
+    visit.browser.driver.get(report.as_uri())
+    assert visit.hear_report(card) > 0.6

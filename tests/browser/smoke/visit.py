@@ -8,13 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.soundcard import Heard, Samples, SoundCard
+from tests.soundcard import RATE, Heard, Samples, SoundCard
 from voiceaudio.opus import OpusDecoder
+from voiceaudio.resample import Resampler
 from voicecli.figures.wer import word_errors
 from voicecli.fixtures import fixture, wavfile
 from voicewire.frames import AudioFrame, unpack_packets
 
-FIXTURE = Path(__file__).parents[3] / "fixtures/barge-in"
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+FIXTURE = FIXTURES / "barge-in"
 QUESTION = fixture.load(FIXTURE).utterances[1]
 
 
@@ -82,6 +84,17 @@ class Visit:
         # The first span is for screen readers.
         understood = self.text(".user > span:nth-of-type(2)")
         return understood, speaker.heard(), sent_reply(self.saved_session())
+
+    def hear_report(self, card: SoundCard) -> float:
+        """Play the caller's question in the page of a run: how much of it the speaker played, of 1."""
+        self.until("'ready' in document.documentElement.dataset")
+        with card.recording() as speaker:
+            self.browser.click("#play")
+            self.until("document.getElementById('audio').currentTime > 3.5")
+        spoken, rate = wavfile.read(FIXTURES / "question-weather" / "audio.wav")
+        resampler = Resampler(rate, RATE)
+        pcm = resampler.resample(spoken.tobytes()) + resampler.flush()
+        return speaker.heard().share_of(np.frombuffer(pcm, np.int16) / 32_768)
 
 
 def question() -> tuple[NDArray[np.int16], int]:

@@ -43,6 +43,22 @@ def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
+def test_a_page_shows_both_runs_and_the_verdict_stays_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "before", "after", "--html", "both.html"]) == ExitCode.EXPECTATION_FAILED
+    assert "regression" in capsys.readouterr().out
+    page = Path("both.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert '"answer":"regression"' in page
+
+
+def test_a_page_goes_alone_to_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "before", "before", "--html", "-"]) == ExitCode.GOOD
+    out, err = capfd.readouterr()
+    assert out.startswith("<!doctype html>")
+    assert out.endswith("</html>\n")
+    assert "no change" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -51,6 +67,8 @@ def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> 
         (["before", "other.json"], "these runs cannot be compared: tone: other audio"),
         (["before", "after", "--tolerance", "5"], "--tolerance"),
         (["before"], "Missing argument 'B'"),
+        (["before", "after", "--html", "nowhere/both.html"], "--html nowhere/both.html: cannot be written"),
+        (["before", "after", "--html", "-", "--json"], "--html - and --json both want standard output"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line_and_a_matter_of_usage(

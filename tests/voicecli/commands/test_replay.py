@@ -62,9 +62,10 @@ def tone(tmp_path: Path) -> Path:
 def test_a_replay_gives_the_document_alone_on_stdout(
     tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kept = tmp_path / "kept" / "here"
+    kept, page = tmp_path / "kept" / "here", tmp_path / "run.html"
     before = utc_now()
-    assert main(["replay", str(tone), *ENGINES, "--json", "-", "--save-audio", str(kept)]) == ExitCode.GOOD
+    outputs = ["--json", "-", "--save-audio", str(kept), "--html", str(page)]
+    assert main(["replay", str(tone), *ENGINES, *outputs]) == ExitCode.GOOD
     out, err = capfd.readouterr()
     document = msgspec.json.decode(out, type=Run)
     assert {role: engine.name for role, engine in document.engines.items()} == dict.fromkeys(
@@ -84,6 +85,7 @@ def test_a_replay_gives_the_document_alone_on_stdout(
     samples, rate = soundfile.read(kept / "tone.wav")
     assert rate == 48_000
     assert np.abs(samples).max(axis=0).min() > 0.1
+    assert '<script type="audio/webm" id="sound-0-0">' in page.read_text()
 
 
 def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
@@ -114,6 +116,7 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--url", "ws://127.0.0.1:1/", "--stt", "scripted"], "--stt is for the own server"),
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
+        (["{tone}", "--html", "{tmp}/nowhere/run.html"], "--html"),
         (["{tone}", "--json", "-", "--trace", "-"], "--json and --trace both want standard output"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
