@@ -1,5 +1,6 @@
 """What a level of concurrency came to: its calls counted, and quantiles of each stage, from what the workers saw."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -162,5 +163,11 @@ def budgeted(samples: Sequence[CallSample]) -> Samples:
 
 
 def _failures(samples: Sequence[CallSample]) -> tuple[Failure, ...]:
-    counted = Counter((sample.outcome, sample.told) for sample in samples if sample.outcome is not Outcome.COMPLETED)
-    return tuple(Failure(outcome, told, calls) for (outcome, told), calls in counted.most_common())
+    """By reason; those that differ in their numbers, or in what comes after a semicolon, are one."""
+    alike: dict[tuple[Outcome, str], list[str]] = {}
+    for sample in samples:
+        if sample.outcome is not Outcome.COMPLETED:
+            reason = sample.told.partition(";")[0]
+            alike.setdefault((sample.outcome, re.sub(r"[0-9]+", "#", reason)), []).append(reason)
+    failures = [Failure(outcome, told[0], len(told)) for (outcome, _), told in alike.items()]
+    return tuple(sorted(failures, key=lambda failure: -failure.calls))

@@ -23,7 +23,7 @@ MAX_FAILURES = 3
 def standing(now: Standing) -> Text:
     """A level while it goes on."""
     progress = now.progress
-    line = Text(f"{now.sessions} sessions", style="bold")
+    line = Text(counted(now.sessions, "session"), style="bold")
     seconds = f"{min(now.elapsed_ns, now.planned_ns) / NS_PER_S:.0f} of {now.planned_ns / NS_PER_S:.0f} s"
     line.append(f"  {seconds}  {progress.open} calls open, {progress.calls} measured", style="not bold")
     if progress.bad:
@@ -33,13 +33,18 @@ def standing(now: Standing) -> Text:
     return line
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def level_line(level: Level) -> str:
     """A level that is over, as plain text."""
     waited = level.stages_ms.get(VOICE_TO_VOICE.name)
     told = "no answer" if waited is None else f"voice-to-voice {_shown(waited)} ms (n={waited.n})"
     bad = f", {level.bad} not as expected" if level.bad else ""
     bound = "; generator-bound" if level.generator_bound else ""
-    return f"{level.sessions} sessions: {level.calls} calls{bad}; {told}{bound}"
+    return f"{counted(level.sessions, 'session')}: {counted(level.calls, 'call')}{bad}; {told}{bound}"
 
 
 def load_report(run: LoadRun) -> RenderableType:
@@ -56,7 +61,7 @@ def load_report(run: LoadRun) -> RenderableType:
     parts += [Text("")] if run.budgets else []
     for each in run.budgets:
         sign, style = ("✗", BAD) if each.result.failed else ("✓", GOOD)
-        parts.append(Text(f"{sign} {each.sessions} sessions: {each.result.sentence}", style=style))
+        parts.append(Text(f"{sign} {counted(each.sessions, 'session')}: {each.result.sentence}", style=style))
     return Group(*parts)
 
 
@@ -97,7 +102,7 @@ def _stages(levels: Sequence[Level]) -> Table:
 
 
 def _notes(level: Level) -> Iterator[tuple[str, str]]:
-    at = f"{level.sessions} sessions: "
+    at = f"{counted(level.sessions, 'session')}: "
     for failure in level.failures[:MAX_FAILURES]:
         yield f"{at}{failure.calls} × {failure.outcome.value.replace('_', ' ')}: {printable(failure.told)}", BAD
     if len(level.failures) > MAX_FAILURES:

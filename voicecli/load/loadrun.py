@@ -25,7 +25,7 @@ from voicecli.load.conductor import Asked, Standing
 from voicecli.load.document import SCHEMA, LevelBudget, LoadFixture, LoadRun, LoadServer, LoadWorker
 from voicecli.load.knee import knee
 from voicecli.load.level import Level, budgeted
-from voicecli.load.loadreport import level_line, standing
+from voicecli.load.loadreport import counted, level_line, standing
 from voicecli.load.local import default_count, local_workers
 from voicecli.load.ownserver import own_server
 from voicecli.load.shift import Script, Worker
@@ -109,7 +109,7 @@ async def measured(plan: Plan, narrator: Console) -> Done:
             seed=plan.seed,
         )
         where = ", ".join(dict.fromkeys(worker.place.host for worker in workers))
-        count = f"{len(workers)} worker{'s' * (len(workers) > 1)}"
+        count = counted(len(workers), "worker")
         narrator.print(f"A call alone takes {done.call_ns / NS_PER_S:.1f} s; {count} on {where}.", soft_wrap=True)
         with stopped_by_signals(interrupted.set):
             for number, sessions in enumerate(plan.sessions):
@@ -230,7 +230,7 @@ def _as_cli_error(error: CallError) -> CliError:
 def _shown(narrator: Console, asked: Asked, sessions: int) -> Iterator[Callable[[Standing], None]]:
     """A line that is drawn again and again in a terminal; elsewhere one at the beginning."""
     if not narrator.is_terminal:
-        narrator.print(f"{sessions} sessions: {asked.window.end_ns / NS_PER_S:.0f} s ...", soft_wrap=True)
+        narrator.print(f"{counted(sessions, 'session')}: {asked.window.end_ns / NS_PER_S:.0f} s ...", soft_wrap=True)
         yield lambda now: None
         return
     with Live(console=narrator, auto_refresh=False, transient=True, redirect_stdout=False) as live:

@@ -1,6 +1,7 @@
 """A server of our own to be called: in another process, so that callers and server share no event loop."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
@@ -33,6 +34,8 @@ async def own_server(flags: Mapping[str, object], sessions: int) -> AsyncIterato
 
 def serve(connection: "Connection[Any, Any]", flags: Mapping[str, object]) -> None:
     """The server's process: tells where it is or what is wrong, and serves until the pipe is closed."""
+    # A turn that fails under load is told of by the call that it was part of.
+    os.environ.setdefault("VOICECLI_LOG_LEVEL", "error")
     try:
         asyncio.run(_serve(connection, flags))
     except (CliError, BaseExceptionGroup) as error:

@@ -6,6 +6,7 @@ Each node needs voicecli of the same version. Fixtures travel there by content; 
 import asyncio
 import logging
 import os
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +28,7 @@ from voicewire.clock import SystemClock
 ADDRESS_ENV = "RAY_ADDRESS"
 START_TIMEOUT_S = 60.0
 """A node may have to start a process and import the libraries first."""
+REACH_TIMEOUT_S = 5.0
 LOOK_S = 0.5
 
 _THREADS = 3
@@ -95,6 +97,7 @@ def dealt(processors: Mapping[str, int]) -> Iterator[str]:
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     try:
+        _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         known = "here" if address == "auto" else f"at {address}"
@@ -107,6 +110,13 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nobody listens, which Ray itself would find out after minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "//" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_TIMEOUT_S).close()
 
 
 def _actor(node_id: str, scripts: Any) -> Any:
@@ -148,7 +158,8 @@ def _first_line(error: BaseException) -> str:
 
 
 class RayShifts:
-    """Lives in the worker's process, where each call of a method is a thread."""
+    """Lives in the worker's process, where each call of a method is a thread: one coroutine among its methods, and Ray
+    would run them all on a loop of its own."""
 
     def __init__(self, scripts: Sequence[Script]) -> None:
         self._scripts = scripts
@@ -166,7 +177,24 @@ class RayShifts:
 
     def run(self, shift: Shift) -> WorkerReport:
         self._progress = NONE_YET
-        return run_precisely(self._carried_out(shift))
+
+        async def carried_out() -> WorkerReport:
+            stop, loop = Stop(), asyncio.get_running_loop()
+
+            def end() -> None:
+                if shift.number in self._ended:
+                    loop.call_soon_threadsafe(lambda: stop.set(interrupted=self._ended[shift.number]))
+
+            with self._lock:
+                self._end = end
+                end()  # it may have come before the shift
+            try:
+                return await at_work(self._scripts, shift, SystemClock(), self._tell, stop)
+            finally:
+                with self._lock:
+                    self._end = None
+
+        return run_precisely(carried_out())
 
     def progress(self) -> Progress:
         return self._progress
@@ -177,21 +205,5 @@ class RayShifts:
             if self._end is not None:
                 self._end()
 
-    async def _carried_out(self, shift: Shift) -> WorkerReport:
-        stop, loop = Stop(), asyncio.get_running_loop()
-
-        def end() -> None:
-            if shift.number in self._ended:
-                loop.call_soon_threadsafe(lambda: stop.set(interrupted=self._ended[shift.number]))
-
-        def tell(progress: Progress) -> None:
-            self._progress = progress
-
-        with self._lock:
-            self._end = end
-            end()  # it may have come before the shift
-        try:
-            return await at_work(self._scripts, shift, SystemClock(), tell, stop)
-        finally:
-            with self._lock:
-                self._end = None
+    def _tell(self, progress: Progress) -> None:
+        self._progress = progress
