@@ -57,7 +57,11 @@ def load(
         typer.Option(min=0.001, max=10_000, metavar="N", help="Calls a second of --arrival open, for one level alone."),
     ] = None,
     duration: Annotated[
-        str, typer.Option(metavar="TIME", help="How long calls begin that are measured, at each level: 30s, 2m.")
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="How long calls begin that are measured, at each level: 30s, 2m. At least until six have.",
+        ),
     ] = "30s",
     workers: Annotated[
         int | None,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from voicecli.calls.call import CallSettings
+from voicecli.figures.verdict import MIN_SAMPLES
 from voicecli.load import level as levels
 from voicecli.load.arrivals import Poisson, offered_rate, staggered_ns
 from voicecli.load.level import Level, WorkerLevel
@@ -17,6 +18,9 @@ from voicewire.clock import NS_PER_S, Clock
 LOOK_S = 0.1
 DRAIN_CALLS = 2
 """After the last call began, the others are waited for so many lengths of a call, and the patience with a reply."""
+
+LEAST_CALLS = MIN_SAMPLES + 1
+"""Of a level, however short it is meant to be: without, there is nothing to compare."""
 
 NONE_YET = Progress(open=0, calls=0, bad=0, pending=0, window_over=False)
 
@@ -35,10 +39,10 @@ class Asked(NamedTuple):
     """Calls a second for open arrivals; None for what Little's law gives."""
     seed: int
 
-    @property
-    def window(self) -> Window:
-        """After the time of one call as many are open as will be."""
-        return Window(self.call_ns, self.call_ns + self.duration_ns)
+    def window(self, sessions: int) -> Window:
+        """After the time of one call as many are open as will be. Few callers are given time for LEAST_CALLS."""
+        least_ns = LEAST_CALLS * self.call_ns // sessions
+        return Window(self.call_ns, self.call_ns + max(self.duration_ns, least_ns))
 
     @property
     def patience_ns(self) -> int:
@@ -72,7 +76,7 @@ def shifts(asked: Asked, number: int, sessions: int, workers: int) -> list[Shift
             url=asked.url,
             settings=asked.settings,
             silence_ms=asked.silence_ms,
-            window=asked.window,
+            window=asked.window(sessions),
             callers_ns=tuple(callers_ns[share::workers]),
             arrivals=Poisson(rate, seed) if rate else None,
             share=share,
@@ -104,6 +108,7 @@ async def level(
 ) -> Level:
     """Run one level. A worker that dies costs its calls, and is told of in the level."""
     began_ns = clock.now_ns()
+    window = asked.window(sessions)
     progress = dict.fromkeys(range(len(workers)), NONE_YET)
     done: dict[int, WorkerLevel] = {}
 
@@ -119,8 +124,8 @@ async def level(
 
     def is_over(elapsed_ns: int) -> bool:
         now = total(list(progress.values()))
-        watch(Standing(sessions, elapsed_ns, asked.window.end_ns, now))
-        return (now.window_over and not now.pending) or elapsed_ns >= asked.window.end_ns + asked.patience_ns
+        watch(Standing(sessions, elapsed_ns, window.end_ns, now))
+        return (now.window_over and not now.pending) or elapsed_ns >= window.end_ns + asked.patience_ns
 
     async with asyncio.TaskGroup() as group:
         for index, (worker, shift) in enumerate(
@@ -135,7 +140,6 @@ async def level(
         ended_ns = clock.now_ns() - began_ns
         for worker in workers:
             worker.stop(number, interrupted=interrupted.is_set())
-    window = asked.window
     measured_ns = max(1, min(ended_ns, window.end_ns) - window.start_ns)
     return levels.concluded(
         sessions, measured_ns, [done[index] for index in range(len(workers))], asked.rate_of(sessions) or UNSET

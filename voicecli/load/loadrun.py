@@ -230,7 +230,9 @@ def _as_cli_error(error: CallError) -> CliError:
 def _shown(narrator: Console, asked: Asked, sessions: int) -> Iterator[Callable[[Standing], None]]:
     """A line that is drawn again and again in a terminal; elsewhere one at the beginning."""
     if not narrator.is_terminal:
-        narrator.print(f"{counted(sessions, 'session')}: {asked.window.end_ns / NS_PER_S:.0f} s ...", soft_wrap=True)
+        narrator.print(
+            f"{counted(sessions, 'session')}: {asked.window(sessions).end_ns / NS_PER_S:.0f} s ...", soft_wrap=True
+        )
         yield lambda now: None
         return
     with Live(console=narrator, auto_refresh=False, transient=True, redirect_stdout=False) as live:

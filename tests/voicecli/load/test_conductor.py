@@ -110,6 +110,11 @@ def test_callers_are_dealt_to_the_workers_and_spread_over_a_call() -> None:
     assert {shift.number for shift in dealt} == {3}
 
 
+def test_few_callers_have_time_for_six_calls() -> None:
+    brief = ASKED._replace(duration_ns=10 * NS_PER_S)
+    assert [brief.window(sessions).end_ns // NS_PER_S for sessions in (1, 2, 3, 10)] == [35, 20, 15, 15]
+
+
 def test_open_arrivals_come_at_the_rate_that_keeps_so_many_busy() -> None:
     dealt = shifts(OPEN, 0, 10, 2)
     assert [(shift.callers_ns, shift.share, shift.shares) for shift in dealt] == [((), 0, 2), ((), 1, 2)]
