@@ -51,7 +51,9 @@ def load_report(run: LoadRun) -> RenderableType:
     """All levels, then what was wrong in them, then the knee, then the budgets."""
     if not run.levels:
         return Text("no level was measured\n", style=WARNING)
-    parts: list[RenderableType] = [Text(""), _overview(run.levels), Text(""), _stages(run.levels)]
+    what = Text("\nvoice-to-voice in ms, from when each call was meant to begin", style="bold")
+    stages = Text("\nstages in ms, median · p95", style="bold")
+    parts: list[RenderableType] = [what, _overview(run.levels), stages, _stages(run.levels)]
     notes = [Text(note, style=style) for level in run.levels for note, style in _notes(level)]
     if notes:
         parts += [Text(""), *notes]
@@ -66,10 +68,10 @@ def load_report(run: LoadRun) -> RenderableType:
 
 
 def _overview(levels: Sequence[Level]) -> Table:
-    table = _table()
-    for heading in ("calls", "bad", "late", "calls/s", "open", "voice-to-voice p50", "p95", "p99", "n"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+    table = _table(gap=1)
+    for heading in ("calls", "bad", "late", "calls/s", "open", "p50", "p95", "p99", "n"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for level in levels:
         waited = level.stages_ms.get(VOICE_TO_VOICE.name)
         cells = ["", "", "", "0"]
@@ -83,7 +85,7 @@ def _overview(levels: Sequence[Level]) -> Table:
             f"{level.calls_per_s:.2f}",
             f"{level.mean_open:.1f}",
             *cells,
-            Text("generator-bound", style=WARNING) if level.generator_bound else "",
+            Text("generator-bound" if level.generator_bound else "", style=WARNING),
         )
     return table
 
@@ -117,8 +119,8 @@ def _notes(level: Level) -> Iterator[tuple[str, str]]:
         yield f"{at}generator-bound, not a measurement of the server: {printable(reason)}", WARNING
 
 
-def _table() -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+def _table(gap: int = 2) -> Table:
+    table = Table(box=None, padding=(0, gap, 0, 0), header_style="dim", show_edge=False)
     table.add_column("sessions", justify="right", no_wrap=True)
     return table
 

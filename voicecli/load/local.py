@@ -14,7 +14,7 @@ from voicecli.load.worker import MAX_OPEN, Stop, at_work
 from voicewire.clock import SystemClock
 
 CALLERS = 50
-"""For one worker, where it is not said how many workers there are: half of what a core of 2020 carries
+"""For one worker, where it is not said how many workers there are: under half of what fills a core
 (benchmarks/load.py), as a generator that is nearly busy is late already."""
 
 
