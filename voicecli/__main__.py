@@ -17,6 +17,7 @@ COMMANDS = {
     "talk": "Talk from the terminal, and see where each millisecond goes.",
     "serve": "Serve voice sessions over WebSocket, and the page to talk from.",
     "replay": "Replay recorded callers, and draw where each millisecond went.",
+    "load": "Call with many callers at once, and find where the server bends.",
     "compare": "Compare two saved runs, and say whether the second is slower.",
     "record": "Record the microphone as a fixture to fill in and replay.",
     "devices": "List the sound card's inputs and outputs, and test them.",

@@ -46,6 +46,10 @@ class CallSettings(NamedTuple):
     token: str | None = None
     buffer_ms: int = 0
     """Audio that the player gathers before it begins."""
+    hears_all: bool = True
+    """Decode replies to their end, and not only up to their first sound: needed for what is spoken into one."""
+    measures_first: bool = True
+    """Measure the server's clock before the first word, and not beside it."""
 
 
 class CallRecord(NamedTuple):
@@ -151,19 +155,23 @@ async def place_call(
     truth = truth or SpokenTruth(schedule=recording.schedule)
     caller = Caller(fixture, recording, truth, timeout_ns=round(settings.timeout_s * NS_PER_S))
     log = CallLog(caller, truth, watch)
-    client = VoiceClient(transport, clock, log, partial(Player, buffer_ns=settings.buffer_ms * NS_PER_MS))
+    player_at = partial(Player, buffer_ns=settings.buffer_ms * NS_PER_MS)
+    client = VoiceClient(transport, clock, log, player_at, hears_all=settings.hears_all)
     gave_up: str | None = None
     try:
         await client.start(_session_start(fixture, recording, settings))
         log.player = client.player
         async with asyncio.TaskGroup() as group:
             conversing = group.create_task(client.converse())
-            await client.measure_clock()
+            measuring = group.create_task(client.measure_clock())
+            if settings.measures_first:
+                await measuring
             truth.origin_ns = clock.now_ns()
             pace = Pace(truth.origin_ns, FRAME_NS, recording.schedule)
             gave_up = await _speak(client, caller, recording, pace, clock)
             ended_ns = clock.now_ns()
             conversing.cancel()
+            measuring.cancel()
     except* CallError as failed:
         raise first_of(failed) from None
     player = client.player

@@ -22,14 +22,15 @@ ENGINES = {
 }
 
 
-def taken(fixture: Fixture, *, silence_ms: int = 600, **engines: str) -> Take:
+def taken(fixture: Fixture, *, silence_ms: int = 600, call: CallSettings | None = None, **engines: str) -> Take:
     settings = ServerSettings(**{**ENGINES, **engines}, silence_ms=silence_ms, **PLAIN)  # type: ignore[arg-type]
 
     async def main(loop: VirtualLoop) -> CallRecord:
         client_end, server_end = memory_pair()
         async with Service(settings, loop) as service, asyncio.TaskGroup() as group:
             group.create_task(service.converse(server_end))
-            record = await place_call(fixture, recorded(fixture), client_end, loop, CallSettings(output=PCM_16K))
+            settings_of_call = call or CallSettings(output=PCM_16K)
+            record = await place_call(fixture, recorded(fixture), client_end, loop, settings_of_call)
             await client_end.close()
         return record
 
@@ -72,3 +73,16 @@ def test_a_slow_transcript_shows_as_such() -> None:
 
 def test_the_same_call_twice_gives_the_same_document() -> None:
     assert taken(TWO_TURNS).document == taken(TWO_TURNS).document
+
+
+def test_a_reply_decoded_up_to_its_first_sound_has_the_figures_of_one_decoded_to_its_end() -> None:
+    whole, brief = (taken(TWO_TURNS, call=CallSettings(hears_all=hears_all)) for hears_all in (True, False))
+    assert brief.document == whole.document
+    sounds = [[sum(map(bool, reply.pcm())) for reply in each.record.replies] for each in (whole, brief)]
+    assert all(part < of / 4 for of, part in zip(*sounds, strict=True))
+
+
+def test_a_clock_measured_beside_the_call_holds_up_no_word() -> None:
+    first, beside = (taken(TWO_TURNS, call=CallSettings(measures_first=first)) for first in (True, False))
+    assert [turn.document.latencies for turn in beside.turns] == [turn.document.latencies for turn in first.turns]
+    assert beside.record.view.offset_ns == first.record.view.offset_ns

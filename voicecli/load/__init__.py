@@ -1,0 +1,1 @@
+"""Many callers at once: latency against concurrency, and whether it was the server that was measured."""
