@@ -1,6 +1,7 @@
 """What the client plays, measured in the audio graph; by a scripted server."""
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from threading import Event
 
@@ -122,6 +123,10 @@ def reports(caller: Caller, turn: int) -> list[Playback]:
     return [playback for playback in caller.told(Playback) if playback.turn_id == turn]
 
 
+def has_played(caller: Caller, played_ms: float) -> bool:
+    return any(report.played_ms > played_ms for report in reports(caller, 1))
+
+
 def rising(turn_id: int, *, ms: int, codec: Codec) -> list[AudioFrame]:
     """A reply in frames of 20 ms. Each sample tells its place; Opus has a tone, which tells only how long it is."""
     places = np.arange(ms * MS)
@@ -154,7 +159,7 @@ def test_a_paused_reply_is_silent_within_a_fade_and_goes_on_with_the_very_next_s
         frames = rising(1, ms=total_ms, codec=codec)
         caller.send(TranscriptFinal(turn_id=1, text="go on"), *frames[:20])
         for number in range(pauses):
-            caller.listen(lambda at=80 + 250 * number: any(each.played_ms > at for each in reports(caller, 1)))
+            caller.listen(partial(has_played, caller, 80 + 250 * number))
             caller.send(ReplyPaused(turn_id=1))
             PAUSE.wait(0.15)
             # What comes meanwhile waits behind what was there.
