@@ -72,7 +72,8 @@ export { nowMs, Problem };
  * @property {{db: number, speech: boolean}} level of the microphone, about 25 a second
  * @property {Problem} problem a sentence for a person; where it is `fatal` the session is over
  * @property {Device[]} devices the microphones, when they changed
- * @property {{turnId: number, playedMs: number, bufferedMs: number, playing: boolean}} playback
+ * @property {{turnId: number, playedMs: number, bufferedMs: number, playing: boolean, paused: boolean}} playback `paused`:
+ *   silent, as the user may be speaking over it; it goes on, or is cancelled
  * @property {{turnId: number, mark: import("./voicewire/types.js").Mark, tMs: number, clock: "client"}} mark on the clock of `nowMs()`
  * @property {Stats} stats about four a second
  * @property {{attempt: number, delayMs: number}} reconnecting

@@ -1,6 +1,7 @@
 """What the client plays, measured in the audio graph; by a scripted server."""
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from threading import Event
 
@@ -9,14 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.browser.conftest import PCM, RAW, Caller, Page, speech, speech_end
+from voiceaudio.opus import OpusEncoder
 from voicewire.clock import NS_PER_MS, SystemClock
-from voicewire.frames import AudioFrame
+from voicewire.formats import AudioFormat, Codec
+from voicewire.frames import AudioFrame, FrameKind, pack_packets
 from voicewire.messages import (
     AudioAck,
     CancelReason,
     Interrupt,
     Playback,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     TextInput,
     TranscriptFinal,
     TurnEnd,
@@ -27,6 +32,7 @@ OpenPage = Callable[..., Page]
 Scripted = Callable[[Callable[[Caller], None]], str]
 MS = 48
 """Frames of the audio graph in a millisecond."""
+FADE = 5 * MS
 PAUSE = Event()
 """Never set: only waited for."""
 
@@ -115,6 +121,96 @@ def test_a_cancelled_reply_is_silent_within_20_ms_and_the_rest_of_it_is_not_hear
 
 def reports(caller: Caller, turn: int) -> list[Playback]:
     return [playback for playback in caller.told(Playback) if playback.turn_id == turn]
+
+
+def has_played(caller: Caller, played_ms: float) -> bool:
+    return any(report.played_ms > played_ms for report in reports(caller, 1))
+
+
+def rising(turn_id: int, *, ms: int, codec: Codec) -> list[AudioFrame]:
+    """A reply in frames of 20 ms. Each sample tells its place; Opus has a tone, which tells only how long it is."""
+    places = np.arange(ms * MS)
+    if codec is Codec.OPUS:
+        pcm = (8_192 * np.sin(2 * np.pi * 400 / 48_000 * places)).astype("<i2").tobytes()
+        packets = OpusEncoder(48_000).encode(pcm)
+        payloads = [pack_packets([packet]) for packet in packets]
+    else:
+        pcm = (places % 20_000 + 10_000).astype("<i2").tobytes()
+        payloads = [pcm[at : at + 1_920] for at in range(0, len(pcm), 1_920)]
+    kind = FrameKind.TTS_AUDIO_CHUNK
+    return [AudioFrame(kind, codec, turn_id, at, at * 960, payload) for at, payload in enumerate(payloads)]
+
+
+@pytest.mark.parametrize(
+    ("thread", "codec"),
+    [("main", Codec.PCM_S16LE), ("worker", Codec.PCM_S16LE), ("main", Codec.OPUS), ("worker", Codec.OPUS)],
+)
+def test_a_paused_reply_is_silent_within_a_fade_and_goes_on_with_the_very_next_sample(
+    open_page: OpenPage, scripted: Scripted, thread: str, codec: Codec
+) -> None:
+    callers: list[Caller] = []
+    pauses = 3
+    total_ms = 1_000
+
+    def talk(caller: Caller) -> None:
+        callers.append(caller)
+        caller.open(output=AudioFormat(codec, 48_000))
+        caller.listen(lambda: caller.told(TextInput) != [])
+        frames = rising(1, ms=total_ms, codec=codec)
+        caller.send(TranscriptFinal(turn_id=1, text="go on"), *frames[:20])
+        for number in range(pauses):
+            caller.listen(partial(has_played, caller, 80 + 250 * number))
+            caller.send(ReplyPaused(turn_id=1))
+            PAUSE.wait(0.15)
+            # What comes meanwhile waits behind what was there.
+            caller.send(*frames[20 + 10 * number : 30 + 10 * number])
+            PAUSE.wait(0.15)
+            caller.send(ReplyResumed(turn_id=1))
+        caller.send(*frames[20 + 10 * pauses :])
+        end = AudioFrame(FrameKind.TTS_AUDIO_CHUNK, codec, 1, len(frames), len(frames) * 960, b"")
+        caller.send(end, ReplyPaused(turn_id=9))
+        caller.listen()
+
+    init = "window.cancelled = [];" + ARRIVALS.replace("reply_cancelled", "reply_paused")
+    page = open_page(None, url=scripted(talk), microphone=False, thread=thread, tap=True, init=init)
+    page.start()
+    page.until("window.tapReady")
+    page.run("client.sendText('begin')")
+    page.until_event("type === 'playback' && detail.turnId === 1 && detail.playedMs >= 1000 && !detail.playing")
+
+    _, samples = page.heard()
+    heard = sounds(page, pause_ms=100)
+    assert len(heard) == pauses + 1
+    lengths = np.diff(heard)[:, 0]
+    decoded = (samples * 32_768).round()
+    assert page.stats()["underruns"] == 0
+    if codec is Codec.PCM_S16LE:
+        # None is lost and none twice: each is as loud as it was sent, but for the fades.
+        assert len(samples) == total_ms * MS
+        sent = np.arange(total_ms * MS) % 20_000 + 10_000
+        edges = np.cumsum(lengths)[:-1]
+        near = np.zeros(len(samples), bool)
+        for edge in edges:
+            near[edge - FADE : edge + FADE] = True
+            falling, rising_again = decoded[edge - FADE : edge], decoded[edge : edge + FADE]
+            gain = np.arange(FADE, 0, -1) / FADE
+            assert np.abs(falling - sent[edge - FADE : edge] * gain).max() <= 1
+            assert np.abs(rising_again - sent[edge : edge + FADE] * gain[::-1]).max() <= 1
+        assert (decoded[~near] == sent[~near]).all()
+    else:
+        # A tone crosses zero, and its codec has a delay: its length tells that nothing was lost.
+        assert abs(lengths.sum() - len(rising(1, ms=total_ms, codec=codec)) * 960) <= 6 * MS
+    if thread == "main":
+        paused = np.round(48_000 * np.array(page.run("cancelled"))[:pauses])
+        silent_after = heard[:pauses, 1] - paused
+        assert median(silent_after) <= 20 * MS
+    [caller] = callers
+    told = [each.played_ms for each in reports(caller, 1)]
+    assert told == sorted(told)
+    assert page.events("playback")[-1]["paused"] is False
+    assert any(each["paused"] and not each["playing"] for each in page.events("playback"))
+    assert "listening" not in page.states()[page.states().index("speaking") : -1]
+    assert page.states().count("speaking") == 1
 
 
 def test_playing_survives_jitter_with_a_lead_that_adapts_and_a_truthful_playhead(

@@ -32,14 +32,14 @@ test("the report tells what was given out, what waits, and that it is over", () 
   queue.push(3, sound(30));
   pull(queue, 10);
   assert.deepEqual(queue.report(), {
-    turnId: 3, playedSamples: 480, idleSamples: 0, bufferedSamples: 960, playing: true, ended: false, underruns: 0,
-    leadSamples: 0,
+    turnId: 3, playedSamples: 480, idleSamples: 0, bufferedSamples: 960, playing: true, paused: false, ended: false,
+    underruns: 0, leadSamples: 0,
   });
   queue.end(3);
   pull(queue, 25);
   assert.deepEqual(queue.report(), {
-    turnId: 3, playedSamples: 1440, idleSamples: 240, bufferedSamples: 0, playing: false, ended: true, underruns: 0,
-    leadSamples: 0,
+    turnId: 3, playedSamples: 1440, idleSamples: 240, bufferedSamples: 0, playing: false, paused: false, ended: true,
+    underruns: 0, leadSamples: 0,
   });
 });
 
@@ -147,4 +147,167 @@ test("after a reset the same turn id is another reply", () => {
   queue.push(1, sound(10));
   assert.equal(sum(pull(queue, 10)), 10);
   assert.equal(queue.report().playedSamples, 480);
+});
+
+/** Samples that tell which they are, and sums of which are exact. */
+function counted(from, count) {
+  return Float32Array.from({ length: count }, (_, index) => (from + index + 1) / 2 ** 16);
+}
+
+/** Blocks of the audio thread. */
+function blocks(queue, count, size = 128) {
+  const out = new Float32Array(count * size);
+  const events = [];
+  for (let block = 0; block < count; block++) {
+    queue.pull(out.subarray(block * size, (block + 1) * size));
+    if (queue.heldAt >= 0) events.push(block * size + queue.heldAt);
+  }
+  return { out, heldAt: events };
+}
+
+const FADE = 5 * MS;
+
+test("a paused reply fades out, stands still, and fades in with the very next sample", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, counted(0, 4_000));
+  assert.deepEqual(blocks(queue, 1).out, counted(0, 128));
+  queue.pause(1);
+  const paused = blocks(queue, 5);
+  const falling = counted(128, FADE).map((sample, at) => (sample * (FADE - at)) / FADE);
+  assert.deepEqual(paused.out, Float32Array.from([...falling, ...new Float32Array(640 - FADE)]));
+  assert.deepEqual(paused.heldAt, [FADE]);
+  assert.deepEqual(queue.report(), {
+    turnId: 1, playedSamples: 128 + FADE, idleSamples: 640 - FADE, bufferedSamples: 4_000 - 128 - FADE, playing: false,
+    paused: true, ended: false, underruns: 0, leadSamples: 0,
+  });
+  queue.resume(1);
+  const rising = counted(128 + FADE, FADE).map((sample, at) => (sample * (at + 1)) / FADE);
+  const rest = counted(128 + 2 * FADE, 640 - FADE);
+  assert.deepEqual(blocks(queue, 5).out, Float32Array.from([...rising, ...rest]));
+  assert.deepEqual([queue.report().playing, queue.report().paused, queue.underruns], [true, false, 0]);
+});
+
+test("a fade that ends with its block is noticed too", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, sound(100));
+  pull(queue, 1);
+  queue.pause(1);
+  assert.deepEqual(blocks(queue, 10, 48).heldAt, [FADE]);
+});
+
+test("what comes into a pause waits behind what was there", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, sound(10, 0.25));
+  pull(queue, 2);
+  queue.pause(1);
+  pull(queue, 20);
+  queue.push(1, sound(5, 0.5));
+  assert.equal(sum(pull(queue, 20)), 0);
+  queue.resume(1);
+  assert.deepEqual(pull(queue, 8).subarray(FADE), sound(8, 0.5).subarray(FADE));
+  assert.equal(queue.report().playedSamples, 15 * MS);
+});
+
+test("running dry in the fade is no underrun, and the end of the reply is its end", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, sound(3));
+  pull(queue, 1);
+  queue.pause(1);
+  assert.deepEqual(blocks(queue, 4, 48).heldAt, [2 * MS]);
+  queue.push(1, sound(3));
+  queue.resume(1);
+  pull(queue, 3);
+  assert.equal(queue.underruns, 0);
+  queue.pause(1);
+  queue.end(1);
+  pull(queue, 3);
+  const { ended, paused, underruns } = queue.report();
+  assert.deepEqual([ended, paused, underruns], [true, false, 0]);
+});
+
+test("a reply flushed in its pause is gone without another sound", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, sound(100));
+  pull(queue, 10);
+  queue.pause(1);
+  pull(queue, 10);
+  queue.flush(1);
+  queue.push(2, sound(10, 0.25));
+  assert.deepEqual(pull(queue, 10), sound(10, 0.25));
+});
+
+test("a flush within the fade of a pause goes on fading", () => {
+  const queue = new PlaybackQueue();
+  queue.push(1, sound(100));
+  pull(queue, 1);
+  queue.pause(1);
+  pull(queue, 2);
+  queue.flush(1);
+  const out = new Float32Array(10 * MS);
+  queue.pull(out);
+  assert.ok(out[0] > 0.25 && out[0] < 0.31);
+  assert.equal(queue.silentAt, 3 * MS);
+});
+
+test("a pause may come before its reply, which then begins only when it is resumed", () => {
+  const queue = new PlaybackQueue();
+  queue.pause(2);
+  queue.push(1, sound(5, 0.25));
+  queue.end(1);
+  queue.push(2, sound(5, 0.5));
+  assert.deepEqual(pull(queue, 10), Float32Array.from([...sound(5, 0.25), ...sound(5, 0)]));
+  assert.deepEqual([queue.report().turnId, queue.report().paused], [2, true]);
+  queue.resume(2);
+  assert.deepEqual(pull(queue, 5), sound(5, 0.5));
+});
+
+test("a pause of a turn that is over, and a resume of one that is not paused, change nothing", () => {
+  const queue = new PlaybackQueue();
+  queue.push(2, sound(5));
+  queue.end(2);
+  queue.resume(2);
+  pull(queue, 6);
+  queue.pause(2);
+  queue.pause(1);
+  queue.push(3, sound(5));
+  assert.equal(sum(pull(queue, 5)), 5);
+  queue.pause(4);
+  queue.reset();
+  queue.push(4, sound(5));
+  assert.equal(sum(pull(queue, 5)), 5);
+});
+
+test("whatever comes, each sample is played once, and none in a pause", () => {
+  let seed = 7;
+  const random = (below) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  for (let run = 0; run < 100; run++) {
+    const queue = new PlaybackQueue();
+    let [pushed, played, paused] = [0, 0, false];
+    for (let step = 0; step < 60; step++) {
+      const act = random(5);
+      if (act === 0) {
+        queue.push(1, counted(pushed, 700));
+        pushed += 700;
+      } else if (act === 1) {
+        if (pushed) queue.pause(1);
+        paused = pushed > 0;
+      } else if (act === 2) {
+        queue.resume(1);
+        paused = false;
+      } else {
+        const { out } = blocks(queue, 1);
+        const before = played;
+        played = queue.report().playedSamples;
+        const sounds = out.findIndex((sample) => sample !== 0);
+        const expected = counted(before, played - before);
+        expected.forEach((sample, at) => assert.ok(out[sounds + at] > 0 && out[sounds + at] <= sample));
+        assert.equal(out.filter((sample) => sample !== 0).length, expected.length);
+        if (paused) assert.ok(played - before <= FADE);
+      }
+    }
+    queue.resume(1);
+    queue.end(1);
+    pull(queue, 2_000);
+    assert.equal(queue.report().playedSamples, pushed);
+  }
 });

@@ -59,3 +59,14 @@ test("without a session the connection's phase is the state", () => {
   turns.setPhase("ready");
   assert.equal(turns.state, "listening");
 });
+
+test("a pause is no end of speaking", () => {
+  const turns = new TurnState();
+  turns.setPhase("ready");
+  turns.played({ turnId: 1, playing: true, ended: false });
+  turns.played({ turnId: 1, playing: false, ended: false });
+  turns.received({ type: "reply_paused", turn_id: 1 });
+  assert.equal(turns.state, "speaking");
+  turns.received({ type: "reply_resumed", turn_id: 1 });
+  assert.equal(turns.state, "speaking");
+});

@@ -152,3 +152,24 @@ test("a reducer changes no state in place", () => {
   reduce(before, client("closed"));
   assert.deepEqual(before, copy);
 });
+
+test("a pause and its end are announced to nobody", () => {
+  const before = after(...open, message({ type: "transcript_final", turn_id: 1, text: "Go on." }));
+  const paused = reduce(before, message({ type: "reply_paused", turn_id: 1 }));
+  const resumed = reduce(paused, message({ type: "reply_resumed", turn_id: 1 }));
+  assert.deepEqual([paused.turns[0].paused, resumed.turns[0].paused], [true, false]);
+  assert.equal(resumed.announcements, before.announcements);
+  assert.equal(presence(paused), presence(before));
+});
+
+test("of a turn that takes in the one before it, only what was added is announced", () => {
+  const state = after(
+    ...open,
+    message({ type: "transcript_final", turn_id: 1, text: "Book a table." }),
+    message({ type: "reply_cancelled", turn_id: 1, reason: "resumed", heard_ms: 0, heard_text: "" }),
+    message({ type: "turn_end", turn_id: 1, outcome: "cancelled" }),
+    message({ type: "transcript_final", turn_id: 2, text: "Book a table for two." }),
+  );
+  assert.equal(last(state), "You went on: for two.");
+  assert.deepEqual(state.turns.map(({ folded }) => folded), [true, false]);
+});

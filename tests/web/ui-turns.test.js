@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SHOWN_CHARS, abridge, split } from "../../web/ui/heard.js";
-import { aligned, answered, bargeInStopMs, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
+import { SHOWN_CHARS, abridge, beginsWith, split } from "../../web/ui/heard.js";
+import { aligned, answered, bargeInStopMs, begunEarly, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
 const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(1, 1));
 const tokens = (...texts) => texts.map((text, index) => ({ type: "llm_token", index, text }));
@@ -109,4 +109,65 @@ test("voice-to-voice and barge-in stop need both their marks", () => {
   assert.equal(bargeInStopMs(turn), null);
   assert.equal(voiceToVoiceMs(marked(turn, "reply.first_audible", 912)), 812);
   assert.equal(bargeInStopMs(marked(turn, "barge_in.silence", 480)), 80);
+});
+
+const turn = (turnId, fields) => ({ ...newTurn(1, turnId), ...fields });
+const takenBack = turn(1, { transcript: "Book a table.", cancelled: "resumed", heardText: "", reply: "Sure" });
+const wordsOf = (turns) => joined(turns).map((each) => said(each) && said(each).stable + said(each).changing);
+
+test("the words of a turn that was taken back go into the next one as soon as that has some", () => {
+  assert.deepEqual(wordsOf([takenBack]), ["Book a table."]);
+  assert.deepEqual(wordsOf([takenBack, turn(2, {})]), ["Book a table.", null]);
+  assert.deepEqual(wordsOf([takenBack, turn(2, { partial: "for two" })]), [null, "Book a table. for two"]);
+  assert.deepEqual(wordsOf([takenBack, turn(2, { partial: "book a table for" })]), [null, "book a table for"]);
+  const final = turn(2, { partial: "for two", transcript: "Book a table for two." });
+  assert.deepEqual(wordsOf([takenBack, final]), [null, "Book a table for two."]);
+});
+
+test("several turns that were taken back are one", () => {
+  const second = turn(2, { transcript: "Book a table for two.", cancelled: "resumed", heardText: "" });
+  assert.deepEqual(wordsOf([takenBack, second, turn(3, { partial: "at eight" })]), [null, null, "Book a table for two. at eight"]);
+});
+
+test("words that do not come again are not lost", () => {
+  assert.deepEqual(wordsOf([takenBack, turn(2, { outcome: "no_speech", partial: "hm" })]), ["Book a table.", "hm"]);
+  assert.deepEqual(wordsOf([takenBack, turn(2, { transcript: "Stop." })]), ["Book a table.", "Stop."]);
+  assert.deepEqual(wordsOf([takenBack, { ...turn(1, { partial: "x" }), key: "2-1" }]), ["Book a table.", "x"]);
+});
+
+test("turns that nothing joins stay the same ones", () => {
+  const turns = joined([takenBack, turn(2, { partial: "for two" })]);
+  assert.equal(joined(turns), turns);
+});
+
+test("of an answer that was taken back it is shown what was heard, if anything was", () => {
+  assert.equal(answered(takenBack), null);
+  assert.deepEqual(answered({ ...takenBack, reply: "Sure, when?", heardText: "Sure," }), {
+    heard: "Sure, ", unheard: "when?", settled: true,
+  });
+});
+
+test("a text begins with words whatever their case and punctuation are", () => {
+  assert.ok(beginsWith("Book a table, for two.", "book a table."));
+  assert.ok(!beginsWith("Book a tablet", "book a table"));
+  assert.ok(!beginsWith("Book a", "book a table"));
+});
+
+test("a reply is paused until it goes on, is cancelled or over", () => {
+  const [paused, resumed] = [{ type: "reply_paused" }, { type: "reply_resumed" }];
+  assert.ok(after(paused).paused);
+  assert.ok(!after(paused, resumed).paused);
+  assert.ok(!after(paused, cancelled("")).paused);
+  assert.ok(!after(paused, { type: "turn_end", outcome: "completed" }).paused);
+  const over = after({ type: "turn_end", outcome: "completed" });
+  assert.equal(reduceTurn(over, { ...paused, turn_id: 1 }), over);
+});
+
+test("what was begun early is told with what it saved and cost", () => {
+  const of = (speculation) => begunEarly(after({ type: "turn_end", outcome: "completed", speculation }));
+  assert.equal(of({}), "");
+  assert.equal(of({ started: 1, hit: 1, saved_ms: 310.4 }), "Begun early: saved 310 ms.");
+  const wasted = { started: 2, hit: 1, cancelled: 1, wasted_tokens: 3, wasted_tts_ms: 240, saved_ms: 310.4 };
+  assert.equal(of(wasted), "Begun early: saved 310 ms; 1 thrown away (3 tokens, 0.2 s of speech).");
+  assert.equal(of({ started: 1 }), "Begun early: nothing came of it.");
 });

@@ -127,6 +127,10 @@ class CallLog:
         onset_ns = self._truth.onset_between_ns(first_ns, now_ns)
         if onset_ns is None:
             return
+        if reply is not None and reply.resumed_from_ns is not None:
+            # What the reply was resumed after was no interruption.
+            later_ns = self._truth.onset_between_ns(reply.resumed_from_ns + 1, now_ns)
+            onset_ns = onset_ns if later_ns is None else later_ns
         # A reply that was pausing by itself when the user began had been silent already.
         silence_ns = max(onset_ns, last_ns)
         self._reduce(MarkNoted(turn_id, Mark.BARGE_IN_SPEECH_START, onset_ns), now_ns)
@@ -204,7 +208,8 @@ async def _speak(
         is_playing = player.is_playing(now_ns)
         if pace.is_recorded_sent and caller.is_finished(is_playing, now_ns):
             return None
-        if reason := caller.gave_up(is_playing, now_ns):
+        # A reply that is paused for good is none that goes on.
+        if reason := caller.gave_up(is_playing and not player.is_paused, now_ns):
             return reason
         due = pace.due
         if due.act is not None:

@@ -24,6 +24,8 @@ from voicewire.messages import (
     Message,
     Playback,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     SessionReady,
     SessionStart,
     Up,
@@ -77,6 +79,16 @@ class Playout(Protocol):
     def reply(self, turn_id: int) -> HeardReply | None: ...
 
     def received(self, turn_id: int, pts: int, pcm: bytes, now_ns: int) -> HeardReply | None: ...
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the current reply is."""
+
+    def pause(self, turn_id: int, now_ns: int) -> None:
+        """Stand still; what comes is kept. A turn that is over stays as it is."""
+
+    def resume(self, turn_id: int, now_ns: int) -> None:
+        """Go on with the next sample, where the turn is paused."""
 
     def flush(self, turn_id: int, now_ns: int) -> None: ...
 
@@ -204,14 +216,18 @@ class VoiceClient(Generic[PlayoutT]):
             await self._send(self.offset.ping(self._clock.now_ns()))
 
     async def _report_playback(self) -> None:
-        """At the start of a reply, ten times a second, and when all that came of it was heard."""
+        """At the start of a reply, ten times a second, when it is paused, and when all that came of it was heard."""
         while True:
             await self._reply_changed.wait()
             self._reply_changed.clear()
+            told: Playhead | None = None
             while playhead := self.player.playhead(self._clock.now_ns()):
                 await self._tell(playhead)
-                if playhead.buffered_ms == 0:
+                # What a loudspeaker had taken before a pause is still on its way to the ear.
+                stands_still = self.player.is_paused and told is not None and told.played_ms == playhead.played_ms
+                if playhead.buffered_ms == 0 or stands_still:
                     break
+                told = playhead
                 now_ns = self._clock.now_ns()
                 # A loudspeaker tells afterwards when it was that it began.
                 is_heard = self._audible == playhead.turn_id
@@ -253,6 +269,12 @@ class VoiceClient(Generic[PlayoutT]):
                 self._player = self._player_at(rate)
             case AudioFrame():
                 self._play(message, now_ns)
+            case ReplyPaused(turn_id=turn_id):
+                self.player.pause(turn_id, now_ns)
+                self._reply_changed.set()
+            case ReplyResumed(turn_id=turn_id):
+                self.player.resume(turn_id, now_ns)
+                self._reply_changed.set()
             case ReplyCancelled(turn_id=turn_id):
                 self.player.flush(turn_id, now_ns)
                 self._reply_changed.set()
@@ -261,8 +283,8 @@ class VoiceClient(Generic[PlayoutT]):
             case Error(fatal=True):
                 raise _ended(message)
         self._listener.received(message, now_ns)
-        if isinstance(message, ReplyCancelled):
-            self._note_silence(message, now_ns)
+        if isinstance(message, ReplyPaused | ReplyResumed | ReplyCancelled):
+            self._note_change(message.turn_id, now_ns)
 
     def _play(self, frame: AudioFrame, now_ns: int) -> None:
         player = self.player
@@ -277,7 +299,7 @@ class VoiceClient(Generic[PlayoutT]):
             self._listener.noted(MarkNoted(frame.turn_id, Mark.REPLY_FIRST_FRAME_RECEIVED, now_ns), now_ns)
         had_begun = self._scheduled == frame.turn_id
         self._note_playing(frame.turn_id, reply, now_ns)
-        if not had_begun or now_ns >= end_ns:
+        if is_new or (not player.is_paused and (not had_begun or now_ns >= end_ns)):
             self._reply_changed.set()
 
     def _note_playing(self, turn_id: int, reply: HeardReply, now_ns: int) -> None:
@@ -298,16 +320,17 @@ class VoiceClient(Generic[PlayoutT]):
             self._decoder, self._decoded_turn = OpusDecoder(), frame.turn_id
         return b"".join(self._decoder.decode(packet) for packet in unpack_packets(frame.payload))
 
-    def _note_silence(self, cancelled: ReplyCancelled, now_ns: int) -> None:
-        """A flushed reply may have been cut before anything of it was heard."""
-        turn_id = cancelled.turn_id
+    def _note_change(self, turn_id: int, now_ns: int) -> None:
+        """A reply may have been paused, or cut, before anything of it was heard."""
         reply = self.player.reply(turn_id)
         if reply is None:
             return
-        if reply.first_audible_ns is not None:
-            self._note_playing(turn_id, reply, now_ns)
-        elif self._audible == turn_id:
+        if self._scheduled == turn_id and reply.play_ns is None:
+            self._scheduled = None
+        if self._audible == turn_id and reply.first_audible_ns is None:
+            self._audible = None
             self._listener.noted(MarkNoted(turn_id, Mark.REPLY_FIRST_AUDIBLE, None), now_ns)
+        self._note_playing(turn_id, reply, now_ns)
 
     def _observe(self, message: ClockMessage, now_ns: int) -> None:
         self.offset.observe(message, now_ns)

@@ -17,7 +17,10 @@ from voicewire.messages import (
     LlmToken,
     Message,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     SessionReady,
+    Speculation,
     SpeechStarted,
     SpeechStopped,
     Timing,
@@ -79,6 +82,8 @@ class TurnView(msgspec.Struct, frozen=True, kw_only=True):
     """When the first sample of the reply is heard, sound or silence."""
     played_ms: float = 0.0
     buffered_ms: float = 0.0
+    paused: bool = False
+    """The reply is, as the user may be speaking over it."""
     cancelled: CancelReason | None = None
     heard_ms: float | None = None
     heard_text: str | None = None
@@ -89,6 +94,7 @@ class TurnView(msgspec.Struct, frozen=True, kw_only=True):
     reported_ms: dict[str, float] = {}
     """The server's own latencies, from `turn_end`."""
     usage: Usage | None = None
+    speculation: Speculation | None = None
     errors: tuple[Error, ...] = ()
     repeated_marks: tuple[Mark, ...] = ()
     """Marks that came a second time; the first one stands."""
@@ -164,9 +170,15 @@ def _turn_reduced(turn: TurnView, event: Event) -> TurnView:
         case LlmToken(text=text):
             return turn if turn.cancelled else changed(turn, reply=turn.reply + text)
         case ReplyCancelled(reason=reason, heard_ms=heard_ms, heard_text=heard_text):
-            return changed(turn, cancelled=reason, heard_ms=heard_ms, heard_text=heard_text, buffered_ms=0.0)
-        case TurnEnd(outcome=outcome, latencies_ms=reported_ms, usage=usage):
-            return changed(turn, outcome=outcome, reported_ms=reported_ms, usage=usage, speaking=False)
+            heard = {"heard_ms": heard_ms, "heard_text": heard_text}
+            return changed(turn, cancelled=reason, **heard, buffered_ms=0.0, paused=False)
+        case TurnEnd(outcome=outcome, latencies_ms=reported_ms, usage=usage, speculation=speculation):
+            told = {"outcome": outcome, "reported_ms": reported_ms, "usage": usage, "speculation": speculation}
+            return changed(turn, **told, speaking=False, paused=False)
+        case ReplyPaused() if turn.outcome is None and turn.cancelled is None:
+            return changed(turn, paused=True)
+        case ReplyResumed() if turn.paused:
+            return changed(turn, paused=False)
         case Timing(mark=mark, t_ms=t_ms):
             return _marked(turn, mark, ns(t_ms))
         case MarkNoted(_, mark, None):

@@ -126,12 +126,15 @@ class Latencies(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
 
 
-class ReplyAudio(Struct, frozen=True, kw_only=True):
+class ReplyAudio(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was heard of a reply."""
 
     heard_ms: float
     underruns: int
     underrun_ms: float
+    pauses: int = 0
+    """How often it was silent because the user might have been speaking over it. No underrun counts in it."""
+    paused_ms: float = 0.0
 
 
 class EngineFailure(Struct, frozen=True, kw_only=True):
@@ -313,7 +316,8 @@ def _examined(
     own_marks = record.view.own_marks(turn)
     fall = waterfall(own_marks, reply_play_ns=turn.reply_play_ns, silence_ns=silence_ns)
     latencies = timeline.latencies_ms()
-    said = disagreements(own_marks, latencies, turn.reported_ms)
+    held_ns = 0 if reply is None else reply.onset_paused_ns
+    said = disagreements(own_marks, latencies, turn.reported_ms, held_ns)
     named = {f"{name}_ms": value for name, value in latencies.items()}
     if fall is not None and fall.unattributed_ns is not None:
         named["unattributed_ms"] = ms(fall.unattributed_ns)
@@ -360,7 +364,8 @@ def _reply_audio(reply: HeardReply | None) -> ReplyAudio | UnsetType:
     if reply is None:
         return UNSET
     heard_ms = round(reply.samples * 1000 / reply.rate, 3)
-    return ReplyAudio(heard_ms=heard_ms, underruns=reply.underruns, underrun_ms=ms(reply.underrun_ns))
+    told = ReplyAudio(heard_ms=heard_ms, underruns=reply.underruns, underrun_ms=ms(reply.underrun_ns))
+    return structs.replace(told, pauses=reply.pauses, paused_ms=ms(reply.paused_ns)) if reply.pauses else told
 
 
 def _parts(fall: Waterfall) -> tuple[PartDocument, ...]:

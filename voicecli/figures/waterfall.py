@@ -225,11 +225,12 @@ def _add_endpointing(path: _Path, marks: Mapping[Mark, int], silence_ns: int | N
 
 
 def disagreements(
-    marks: Mapping[Mark, int], latencies_ms: Mapping[str, float], reported_ms: Mapping[str, float]
+    marks: Mapping[Mark, int], latencies_ms: Mapping[str, float], reported_ms: Mapping[str, float], held_ns: int = 0
 ) -> list[Disagreement]:
     """Where what was reported and what was found in the audio differ by more than 50 ms.
 
-    `marks` are on the client's clock; `latencies_ms` were computed from them, `reported_ms` come from `turn_end`.
+    `marks` are on the client's clock; `latencies_ms` were computed from them, `reported_ms` come from `turn_end`. The
+    reply's first sound came `held_ns` later because it was paused before.
     """
     found = []
     end_ns, last_ns = marks.get(Mark.MIC_SPEECH_END), marks.get(Mark.AUDIO_LAST_SPEECH)
@@ -241,8 +242,8 @@ def disagreements(
             )
         )
     received_ns, audible_ns = marks.get(Mark.REPLY_FIRST_FRAME_RECEIVED), marks.get(Mark.REPLY_FIRST_AUDIBLE)
-    if received_ns is not None and audible_ns is not None and audible_ns - received_ns > DISAGREEMENT_NS:
-        difference_ms = ms(audible_ns - received_ns)
+    if received_ns is not None and audible_ns is not None and audible_ns - held_ns - received_ns > DISAGREEMENT_NS:
+        difference_ms = ms(audible_ns - held_ns - received_ns)
         found.append(
             Disagreement(f"the reply is audible {_apart(difference_ms)} than its first frame arrived", difference_ms)
         )

@@ -20,7 +20,7 @@ from voicecli.fixtures.fixture import Fixture
 from voicecli.reports.waterfall_chart import waterfall_chart
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import SPANS, VOICE_TO_VOICE
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 MAX_REPLY_CHARS = 400
 """Longer replies are cut in the report; the document has them whole."""
@@ -190,14 +190,17 @@ def _answered(turn: Turn) -> RenderableType:
     heard = Text(f"“{shown}”", style="dim italic")
     unheard = turn.reply_text.removeprefix(turn.reply_heard_text)
     if turn.cancelled is not UNSET:
-        heard.append(f" cut by {turn.cancelled.value.replace('_', '-')}", style="not italic")
+        is_resumed = turn.cancelled is CancelReason.RESUMED
+        cut = "taken back" if is_resumed else f"cut by {turn.cancelled.value.replace('_', '-')}"
+        heard.append(f" {cut}", style="not italic")
     if unheard != turn.reply_text and unheard.strip():
         heard.append(f", {len(unheard.split())} words unheard", style="not italic")
     if turn.reply_audio is not UNSET:
         audio = turn.reply_audio
         times = f"{audio.underruns} underrun{'s' * (audio.underruns > 1)}"
         underruns = f", {times} ({audio.underrun_ms:.0f} ms)" if audio.underruns else ""
-        heard.append(f"  {audio.heard_ms / 1000:.1f} s{underruns}", style="not italic")
+        pauses = f", paused {audio.paused_ms / 1000:.1f} s" if audio.pauses else ""
+        heard.append(f"  {audio.heard_ms / 1000:.1f} s{underruns}{pauses}", style="not italic")
     grid.add_row(Text(" reply", style="dim"), heard)
     return grid
 

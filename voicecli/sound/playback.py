@@ -45,7 +45,9 @@ class Span(NamedTuple):
     heard_ns: int
     """When the first reaches the ear."""
     underruns: int
-    """Of the session so far."""
+    """Of the session so far,"""
+    resumes: int
+    """and how often a reply was resumed by then."""
 
 
 class PlayedReply:
@@ -66,6 +68,9 @@ class PlayedReply:
         """When the last sample given to the loudspeaker so far is over: for a flushed reply, when it fell silent."""
         self.underruns = 0
         self.underrun_ns = 0
+        self.pauses = 0
+        """Those that were resumed."""
+        self.paused_ns = 0
         self.ended = False
         """Its last frame has arrived."""
         self.cut = False
@@ -88,13 +93,18 @@ class PlayedReply:
             self._tail = searched[-(_AUDIBLE_WINDOW - 1) * SAMPLE_BYTES :] if found is None else b""
         self.samples += len(pcm) // SAMPLE_BYTES
 
-    def play(self, span: Span, rate: int, is_underrun: bool) -> None:
+    def play(self, span: Span, rate: int, *, is_underrun: bool, is_resumed: bool) -> None:
         """A span of it was given to the loudspeaker."""
         if self.play_ns is None:
             self.play_ns = span.heard_ns
-        elif is_underrun and self.heard_until_ns is not None:
-            self.underruns += 1
-            self.underrun_ns += max(0, span.heard_ns - self.heard_until_ns)
+        elif self.heard_until_ns is not None:
+            silent_ns = max(0, span.heard_ns - self.heard_until_ns)
+            self.underruns += is_underrun
+            self.pauses += is_resumed
+            if is_resumed:
+                self.paused_ns += silent_ns
+            elif is_underrun:
+                self.underrun_ns += silent_ns
         self.given = span.position - self.start + span.samples
         self.heard_until_ns = span.heard_ns + span.samples * NS_PER_S // rate
         if self._onset is not None and self.first_audible_ns is None:
@@ -109,7 +119,8 @@ class PlaybackQueue:
 
     A reply starts with its first piece, or, once there were underruns, with a lead. It runs dry before its end: silence
     until the lead is there again, or the time that it stands for has passed. A turn that was flushed, or that a later
-    turn's audio has replaced, fades out in the next block and stays silent. Past 30 s of audio the newest is refused.
+    turn's audio has replaced, fades out in the next block and stays silent. One that is paused fades out too, and fades
+    in with the sample behind that. Past 30 s of audio the newest is refused.
     """
 
     def __init__(self, rate: int = RATE) -> None:
@@ -127,11 +138,15 @@ class PlaybackQueue:
         """The highest turn that was ever opened."""
         self._spans: deque[Span] = deque(maxlen=KEPT_SPANS)
         """From the callback to the loop. When nobody asks for so long, the oldest are forgotten."""
-        self._underruns_seen = 0
+        self._underruns_seen = self._resumes_seen = 0
+        self._pauses: set[int] = set()
+        """Turns that are paused, also such as have not begun."""
         self._asked_ns = 0
         self._told = 0
         # Read by the callback.
         self._reply_number = 0
+        self._paused_number = -1
+        """Of the reply that is paused; -1: none is."""
         self._cut_to = 0
         """All before this position is not to be played."""
         self._complete_at = -1
@@ -144,7 +159,12 @@ class PlaybackQueue:
         self._lead = 0
         self._underruns_of_reply = 0
         self._fading: Samples = np.zeros(0, np.int16)
+        self._resumes = 0
+        self._is_held = False
+        """The reply was paused while it played, and has not gone on."""
         self._tune(rate)
+        self._gain = self._fade_samples
+        """Of the next sample, in steps of a whole fade."""
 
     # --- the loop's side
 
@@ -208,9 +228,35 @@ class PlaybackQueue:
         self._push(reply, pcm)
         return reply
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the current reply is."""
+        return self._current is not None and self._current.turn_id in self._pauses
+
+    def pause(self, turn_id: int, now_ns: int) -> None:
+        """Fade out from the next block on and stand still; what comes is kept. A turn that is over stays as it is."""
+        self._asked_ns = now_ns
+        if self.is_stale(turn_id):
+            return
+        self._observe()
+        reply = self._current
+        if reply is None or reply.turn_id != turn_id:
+            self._pauses.add(turn_id)
+        elif not reply.ended or self._ring.available:
+            self._pauses.add(turn_id)
+            self._paused_number = self._reply_number
+
+    def resume(self, turn_id: int, now_ns: int) -> None:
+        """Fade in with the next sample, where the turn is paused."""
+        self._asked_ns = now_ns
+        if self.is_paused and self._current is not None and self._current.turn_id == turn_id:
+            self._paused_number = -1
+        self._pauses.discard(turn_id)
+
     def flush(self, turn_id: int, now_ns: int) -> None:
         """Silence the turn with the next block, for good."""
         self._flushed.add(turn_id)
+        self._pauses.discard(turn_id)
         self._observe()
         self._asked_ns = now_ns
         reply = self._current
@@ -227,6 +273,7 @@ class PlaybackQueue:
             self.flush(self._current.turn_id, now_ns)
         self._replies.clear()
         self._flushed.clear()
+        self._pauses.clear()
         self._newest = -1
 
     def playhead(self, now_ns: int) -> Playhead | None:
@@ -260,6 +307,7 @@ class PlaybackQueue:
         self._cut_to = 0
         self._complete_at = self._ring.written if is_complete else -1
         self._lead = self._lead * rate // old_rate
+        self._gain = self._gain * rate // old_rate
         self._fading = self._fading[:0]
         if self._current is not None:
             self._current.given = (start - self._current.start) * rate // old_rate
@@ -268,6 +316,7 @@ class PlaybackQueue:
 
     def _tune(self, rate: int) -> None:
         self._device_rate = rate
+        self._fade_samples = rate * FADE_MS // 1000
         self._ring = SampleRing(rate * CAPACITY_S)
         self._resampler = Resampler(RATE, rate)
 
@@ -280,6 +329,8 @@ class PlaybackQueue:
         self._told = 0
         self._newest = turn_id
         self._current = self._replies[turn_id] = PlayedReply(turn_id, now_ns, self._ring.written)
+        self._pauses = {paused for paused in self._pauses if paused >= turn_id}
+        self._paused_number = self._reply_number + 1 if turn_id in self._pauses else -1
         self._reply_number += 1
         return self._current
 
@@ -303,9 +354,10 @@ class PlaybackQueue:
         while self._spans:
             span = self._spans.popleft()
             is_underrun, self._underruns_seen = span.underruns > self._underruns_seen, span.underruns
+            is_resumed, self._resumes_seen = span.resumes > self._resumes_seen, span.resumes
             reply = next((reply for reply in reversed(self._replies.values()) if reply.start <= span.position), None)
             if reply is not None:
-                reply.play(span, self._device_rate, is_underrun)
+                reply.play(span, self._device_rate, is_underrun=is_underrun, is_resumed=is_resumed)
 
     def _buffered(self, reply: PlayedReply, now_ns: int) -> int:
         """Samples at RATE that have not reached the ear."""
@@ -330,12 +382,14 @@ class PlaybackQueue:
         """Fade out what was flushed; returns how far it goes."""
         ring, cut_to = self._ring, self._cut_to
         if ring.taken < cut_to:
-            if self._playing:
-                tail: Samples = np.empty(min(cut_to - ring.taken, self._device_rate * FADE_MS // 1000), np.int16)
+            if self._playing and self._gain:
+                tail: Samples = np.empty(min(cut_to - ring.taken, self._gain), np.int16)
                 position, count = ring.taken, ring.peek(tail)
-                self._fading = (tail * np.linspace(1, 0, count, endpoint=False)).astype(np.int16)
-                self._spans.append(Span(position, count, heard_ns, self.underruns))
-            self._playing = self._is_dry = False
+                loudness = self._gain / self._fade_samples
+                self._fading = (tail * np.linspace(loudness, 0, count, endpoint=False)).astype(np.int16)
+                self._spans.append(Span(position, count, heard_ns, self.underruns, self._resumes))
+            self._playing = self._is_dry = self._is_held = False
+            self._gain = self._fade_samples
             ring.skip_to(cut_to)
         count = min(len(out), len(self._fading))
         if count:
@@ -347,10 +401,14 @@ class PlaybackQueue:
         ring = self._ring
         if self._begun != self._reply_number:
             self._begun = self._reply_number
-            self._playing = self._is_dry = False
+            self._playing = self._is_dry = self._is_held = False
             self._waited = self._underruns_of_reply = 0
+            self._gain = self._fade_samples
         if self._is_dry and self._complete_at == ring.taken:
             self._finish()
+        if self._is_paused and not (self._playing and self._gain):
+            self._is_held = self._is_held or self._is_dry
+            return False
         if self._playing or not ring.available:
             return self._playing
         if self._is_dry:
@@ -366,18 +424,38 @@ class PlaybackQueue:
         self._playing = True
         return True
 
+    @property
+    def _is_paused(self) -> bool:
+        return self._paused_number == self._begun
+
     def _play(self, out: Samples, heard_ns: int) -> None:
-        ring = self._ring
+        ring, is_paused = self._ring, self._is_paused
+        if is_paused:
+            out = out[: self._gain]
         position, count = ring.taken, ring.read(out)
+        if self._is_held and not is_paused:
+            self._is_held = False
+            self._resumes += 1
         if count:
-            self._spans.append(Span(position, count, heard_ns, self.underruns))
+            self._spans.append(Span(position, count, heard_ns, self.underruns, self._resumes))
+        if is_paused:
+            self._fade_by(out[:count], -1)
+            self._is_held = True
+        elif self._gain < self._fade_samples:
+            self._fade_by(out[:count], +1)
         if count == len(out):
             return
-        # Whether this was the end or an underrun shows in what comes next.
+        # Whether this was the end or an underrun shows in what comes next; what is paused is silent for that reason.
         self._playing = False
-        self._is_dry = True
+        self._is_dry = not is_paused
         if self._complete_at == ring.taken:
             self._finish()
+
+    def _fade_by(self, samples: Samples, step: int) -> None:
+        """Fade in or out, a step for each sample, from where it is."""
+        steps = np.clip(self._gain + (step > 0) + step * np.arange(len(samples)), 0, self._fade_samples)
+        samples[:] = samples * (steps / self._fade_samples)
+        self._gain = min(self._fade_samples, max(0, self._gain + step * len(samples)))
 
     def _finish(self) -> None:
         """It was the end."""

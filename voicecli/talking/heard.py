@@ -1,8 +1,10 @@
-"""What of a reply was heard, when it was cut short."""
+"""What of a reply was heard, when it was cut short; and whose words a turn has that was taken back."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from voicecli.client.viewstate import TurnView
 from voicewire.messages import CancelReason
 
 SHOWN_CHARS = 160
@@ -24,6 +26,39 @@ class Split(NamedTuple):
 
     heard: str
     unheard: str
+
+
+class Joined(NamedTuple):
+    """A turn, and what of the words of others it shows."""
+
+    turn: TurnView
+    earlier: str
+    """Words of the turn before, which was taken back, and goes on in this one."""
+    folded: bool
+    """It was taken back itself, and its words are in the turn behind it."""
+
+
+def joined(turns: Sequence[TurnView]) -> Iterator[Joined]:
+    """The turns of a call. One that was taken back, as the user went on, gives its words to the next one."""
+    earlier = ""
+    for turn, after in zip(turns, (*turns[1:], None), strict=False):
+        words = turn.transcript if turn.cancelled is CancelReason.RESUMED else None
+        folded = bool(words) and after is not None and _goes_on(after, words or "")
+        yield Joined(turn, earlier, folded)
+        is_added = folded and after is not None and after.transcript is None
+        earlier = words or "" if is_added and after and not begins_with(after.partial, words or "") else ""
+
+
+def _goes_on(turn: TurnView, words: str) -> bool:
+    if turn.transcript is None:
+        return turn.outcome is None and bool(turn.partial)
+    return begins_with(turn.transcript, words)
+
+
+def begins_with(text: str, beginning: str) -> bool:
+    """Whether a text begins with the words of another one, whatever white space, case and punctuation are."""
+    first = _WORD.findall(beginning.casefold())
+    return _WORD.findall(text.casefold())[: len(first)] == first
 
 
 def split(reply: str, heard_text: str) -> Split:

@@ -10,7 +10,7 @@ import msgspec
 from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
 from voicecli.talking.eventlog import event_fields, event_name
-from voicecli.talking.heard import CUT, split, word_count
+from voicecli.talking.heard import CUT, joined, split, word_count
 from voicecli.talking.problems import GOING_AWAY, Problem, server_problem
 from voicecli.talking.talkstate import (
     DeviceLost,
@@ -27,9 +27,10 @@ from voicecli.talking.talkstate import (
     TalkEvent,
     TalkState,
 )
-from voicecli.talking.turnfalls import TurnFall, barge_in_stop_ns, turn_fall
+from voicecli.talking.turnfalls import TurnFall, barge_in_stop_ns, begun_early, turn_fall
 from voicewire.clock import NS_PER_MS, ms, ns
 from voicewire.messages import (
+    CancelReason,
     Error,
     GoingAway,
     LlmToken,
@@ -89,7 +90,11 @@ def _turn_lines(event: TalkEvent, after: TalkState, verbose: bool) -> Iterator[s
         case LlmToken(text=text) if verbose:
             yield f"assistant …: {text}"
         case TranscriptFinal(text=text) if text:
-            yield f"you: {text}"
+            yield f"you, in full: {text}" if _takes_in_another(after, turn) else f"you: {text}"
+        case ReplyCancelled(reason=CancelReason.RESUMED):
+            if turn.heard_text:
+                yield f"assistant: {turn.heard_text}"
+            yield "taken back, as you went on"
         case ReplyCancelled():
             yield from _cut_lines(turn)
         case TurnEnd(outcome=outcome):
@@ -98,6 +103,12 @@ def _turn_lines(event: TalkEvent, after: TalkState, verbose: bool) -> Iterator[s
             if outcome is TurnOutcome.NO_SPEECH and turn.partial:
                 yield f"not understood: {turn.partial}"
             yield from _latency_lines(after, turn)
+
+
+def _takes_in_another(state: TalkState, turn: TurnView) -> bool:
+    """Its words begin with those of the turn before, which was taken back."""
+    before = [each for each in joined(state.call.turns) if each.turn.turn_id < turn.turn_id]
+    return bool(before) and before[-1].folded
 
 
 def _cut_lines(turn: TurnView) -> Iterator[str]:
@@ -131,6 +142,8 @@ def _latency_lines(state: TalkState, turn: TurnView) -> Iterator[str]:
     stop_ns = barge_in_stop_ns(turn)
     if stop_ns is not None:
         yield f"latency: barge-in stop {stop_ns / NS_PER_MS:.0f} ms"
+    if early := begun_early(turn):
+        yield early
 
 
 def _sentences(problem: Problem) -> str:

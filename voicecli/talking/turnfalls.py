@@ -23,7 +23,7 @@ class TurnFall(NamedTuple):
     @property
     def drawn(self) -> tuple[object, ...]:
         """All that is drawn of it. While the reply is heard its playhead moves, which does not count."""
-        return (self.key, self.fall, self.witnessed)
+        return (self.key, self.fall, self.witnessed, self.turn.speculation)
 
     @property
     def title(self) -> str:
@@ -68,6 +68,23 @@ def medians(falls: Sequence[TurnFall]) -> Medians:
 def barge_in_stop_ns(turn: TurnView) -> int | None:
     start_ns, end_ns = turn.marks.get(BARGE_IN_STOP.start), turn.marks.get(BARGE_IN_STOP.end)
     return None if start_ns is None or end_ns is None else end_ns - start_ns
+
+
+def saved_early(turn: TurnView) -> str:
+    """What beginning its answer before the commit has saved, in a few words; "" where it has nothing."""
+    early = turn.speculation
+    return f"begun early: saved {early.saved_ms:.0f} ms" if early is not None and early.hit else ""
+
+
+def begun_early(turn: TurnView) -> str:
+    """What beginning answers before the commit has saved and cost; "" where none was."""
+    early = turn.speculation
+    if early is None or not early.started:
+        return ""
+    waste = f"{early.wasted_tokens} tokens, {early.wasted_tts_ms / 1000:.1f} s of speech"
+    parts = [f"saved {early.saved_ms:.0f} ms"] if early.hit else []
+    parts += [f"{early.cancelled} thrown away ({waste})"] if early.cancelled else []
+    return f"begun early: {'; '.join(parts) or 'nothing came of it'}"
 
 
 class TurnFalls:

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
-from voicecli.talking.heard import CUT, abridged, split
+from voicecli.talking.heard import CUT, Joined, abridged, joined, split
 from voicecli.talking.talkstate import TalkState
 from voicecli.talking.turnfalls import barge_in_stop_ns
 from voicecli.tui.pane import Block
 from voicewire.clock import NS_PER_MS
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 
 class _Said:
@@ -35,11 +35,11 @@ class _Said:
 def conversation_blocks(state: TalkState) -> list[Block]:
     """The turns that show anything, then what was typed and is in no turn yet."""
     blocks = [
-        Block(_shown(turn, is_lost), partial(_turn, turn, is_lost))
+        Block(_shown(each, is_lost), partial(_turn, each, is_lost))
         for call in (*state.earlier, state.call)
-        for turn in call.turns
-        for is_lost in (state.is_lost(call, turn),)
-        if _said(turn) or turn.reply or remark(turn, is_lost)
+        for each in joined(call.turns)
+        for is_lost in (state.is_lost(call, each.turn),)
+        if _said(each) or _answered(each.turn) or remark(each.turn, is_lost)
     ]
     blocks += [Block((text,), partial(_typed, text)) for text in state.typed]
     if not blocks and state.call.ready is not None:
@@ -47,42 +47,49 @@ def conversation_blocks(state: TalkState) -> list[Block]:
     return blocks
 
 
-def _shown(turn: TurnView, is_lost: bool) -> tuple[object, ...]:
+def _shown(each: Joined, is_lost: bool) -> tuple[object, ...]:
     """All that is drawn of a turn. While it is heard its playhead moves, which does not count."""
-    words = (turn.partial, turn.stable_chars, turn.transcript, turn.reply, turn.heard_text)
+    turn, *taken = each
+    words = (*taken, turn.partial, turn.stable_chars, turn.transcript, turn.reply, turn.heard_text)
     return (*words, turn.cancelled, turn.outcome, is_lost, barge_in_stop_ns(turn))
 
 
-def _turn(turn: TurnView, is_lost: bool) -> RenderableType:
-    return Group(Text(""), *turn_lines(turn, is_lost))
+def _turn(each: Joined, is_lost: bool) -> RenderableType:
+    return Group(Text(""), *turn_lines(each, is_lost))
 
 
 def _first_words() -> RenderableType:
     return Text("\n   Say hello, or ask for something.", style="dim italic")
 
 
-def turn_lines(turn: TurnView, is_lost: bool) -> Iterator[RenderableType]:
+def turn_lines(each: Joined, is_lost: bool) -> Iterator[RenderableType]:
     """What the user said, as far as it is understood; the answer, as far as it is written; and how it ended."""
-    said = _said(turn)
+    said, answered = _said(each), _answered(each.turn)
     if said is not None:
         yield _Said(said)
-    if turn.reply:
-        yield Padding(_answered(turn), (0, 1, 0, 3))
-    note = remark(turn, is_lost)
+    if answered is not None:
+        yield Padding(answered, (0, 1, 0, 3))
+    note = remark(each.turn, is_lost)
     if note:
         yield Padding(Text(note, style="dim italic"), (0, 1, 0, 3))
 
 
-def _said(turn: TurnView) -> Text | None:
+def _said(each: Joined) -> Text | None:
+    turn, earlier, folded = each
+    if folded:
+        return None
     if turn.transcript is not None:
         return Text(printable(turn.transcript), style="bold") if turn.transcript else None
     if not turn.partial:
         return None
-    text = Text(printable(turn.partial[: turn.stable_chars]))
+    text = Text(printable(f"{earlier} " if earlier else ""))
+    text.append(printable(turn.partial[: turn.stable_chars]))
     return text.append(printable(turn.partial[turn.stable_chars :]), style="dim italic")
 
 
-def _answered(turn: TurnView) -> Text:
+def _answered(turn: TurnView) -> Text | None:
+    if not turn.reply or _is_taken_back_unheard(turn):
+        return None
     if turn.cancelled is None or turn.heard_text is None:
         return Text(printable(turn.reply))
     heard, unheard = split(turn.reply, turn.heard_text)
@@ -94,8 +101,15 @@ def _answered(turn: TurnView) -> Text:
     return text
 
 
+def _is_taken_back_unheard(turn: TurnView) -> bool:
+    """Of such a turn there is nothing to tell: its words come again."""
+    return turn.cancelled is CancelReason.RESUMED and not turn.heard_text
+
+
 def remark(turn: TurnView, is_lost: bool) -> str:
     """How a turn ended, where that is not as it should be."""
+    if _is_taken_back_unheard(turn):
+        return ""
     if turn.cancelled is not None:
         unheard = turn.reply and not turn.heard_text
         stop_ns = barge_in_stop_ns(turn)

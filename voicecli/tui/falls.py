@@ -12,7 +12,7 @@ from rich.text import Text
 
 from voicecli.figures.waterfall import BY_NAME, Part
 from voicecli.reports.waterfall_chart import waterfall_chart
-from voicecli.talking.turnfalls import Medians, TurnFall, medians
+from voicecli.talking.turnfalls import Medians, TurnFall, medians, saved_early
 from voicewire.clock import NS_PER_MS
 
 NOTHING_YET = "The waterfall of a turn appears here as it happens."
@@ -96,7 +96,8 @@ def fall_chart(found: TurnFall, others: Sequence[TurnFall]) -> RenderableType:
     if of.voice_to_voice_ns is not None:
         known = {**of.parts_ns, "voice-to-voice": of.voice_to_voice_ns}
     chart = waterfall_chart(found.fall, total=found.title, medians_ns=known)
-    return Group(heading(f"turn {found.turn.turn_id}", median_note(of)), Padding(chart, (0, 1)))
+    notes = [note for note in (saved_early(found.turn), median_note(of)) if note]
+    return Group(heading(f"turn {found.turn.turn_id}", " · ".join(notes)), Padding(chart, (0, 1)))
 
 
 def fall_list(falls: Sequence[TurnFall], chosen: TurnFall | None, *, monochrome: bool) -> RenderableType:

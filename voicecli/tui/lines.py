@@ -42,6 +42,8 @@ def words(state: TalkState) -> tuple[str, str, str, str]:
         word, hint = f"{word}, and you are muted", ""
     elif now is Doing.SPEAKING and (state.push_to_talk or not _is_open(state.microphone)):
         hint = "i stops it."
+    if now is Doing.SPEAKING and any(turn.paused for turn in state.call.turns):
+        sign, hint, style = "‖", "It waits to see whether that is you.", "magenta"
     return sign, word, hint, style
 
 

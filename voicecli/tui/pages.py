@@ -12,7 +12,7 @@ from voicecli.figures.waterfall import PARTS
 from voicecli.reports.report import printable
 from voicecli.talking.eventlog import entry_line
 from voicecli.talking.talkstate import Entry, TalkState
-from voicecli.talking.turnfalls import TurnFall
+from voicecli.talking.turnfalls import TurnFall, begun_early
 from voicecli.tui.falls import NOTHING_YET, fall_chart, fall_list, heading
 from voicecli.tui.pane import Block
 
@@ -76,9 +76,10 @@ def turn_blocks(falls: Sequence[TurnFall], chosen: TurnFall | None, *, monochrom
     def draw() -> RenderableType:
         said = Text(f" “{printable(chosen.turn.transcript or chosen.turn.partial)}”", style="italic", no_wrap=True)
         said.overflow = "ellipsis"
+        early = [Text(f" {note}", style="dim")] if (note := begun_early(chosen.turn)) else []
         others = [each for each in falls if each.key != chosen.key]
         listed = Padding(fall_list(falls, chosen, monochrome=monochrome), (0, 1))
-        return Group(fall_chart(chosen, others), said, heading("turns", ""), listed)
+        return Group(fall_chart(chosen, others), said, *early, heading("turns", ""), listed)
 
     source = (*(each.drawn for each in falls), chosen.key, chosen.turn.transcript, chosen.turn.partial)
     return [Block(source, draw)]

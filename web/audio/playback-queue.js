@@ -20,6 +20,7 @@ const AUDIBLE_WINDOW = (5 * RATE) / 1000;
  * @property {number} idleSamples silence given to the loudspeaker since the last of them
  * @property {number} bufferedSamples
  * @property {boolean} playing
+ * @property {boolean} paused the reply is, and has faded out
  * @property {boolean} ended the reply was played to its end
  * @property {number} underruns of the session
  * @property {number} leadSamples
@@ -28,7 +29,8 @@ const AUDIBLE_WINDOW = (5 * RATE) / 1000;
 /**
  * Replies one behind the other. A reply starts with its first piece (or with the lead, once there were underruns); when
  * the queue runs dry before the reply's end, that is an underrun: silence until the lead is there again, or the time
- * it stands for has passed. Bounded: past 30 s of audio the newest is refused.
+ * it stands for has passed. A reply that is paused fades out and stands still, and fades in with the sample behind that.
+ * Bounded: past 30 s of audio the newest is refused.
  */
 export class PlaybackQueue {
   /** @type {Piece[]} */
@@ -46,6 +48,14 @@ export class PlaybackQueue {
   /** @type {Float32Array | null} what would have been played next of a flushed reply, to be faded out */
   #tail = null;
   #faded = 0;
+  /** How loud the tail begins. */
+  #tailGain = 1;
+  /** How loud the next sample is, in steps of a whole fade. */
+  #gain = FADE;
+  /** @type {Set<number>} turns that are paused, also such as have not begun */
+  #paused = new Set();
+  /** It was noticed that the reply is silent for a pause. */
+  #held = false;
   #heardAudible = false;
   #ended = false;
   underruns = 0;
@@ -56,6 +66,8 @@ export class PlaybackQueue {
   audibleAt = -1;
   /** Index in the last `pull` behind the last sound of a flushed reply, or -1. */
   silentAt = -1;
+  /** Index in the last `pull` behind the last sound of a reply that was paused, or -1. */
+  heldAt = -1;
 
   /**
    * @param {number} turnId
@@ -77,14 +89,32 @@ export class PlaybackQueue {
     this.#pieces.push({ turnId, samples: new Float32Array(0), ends: true, audibleAt: -1 });
   }
 
+  /** If it is playing it fades out within 5 ms; nothing of it is dropped. @param {number} turnId */
+  pause(turnId) {
+    if (turnId < this.#turnId || (turnId === this.#turnId && this.#ended)) return;
+    this.#paused.add(turnId);
+  }
+
+  /** Go on with the next sample. @param {number} turnId */
+  resume(turnId) {
+    if (!this.#paused.delete(turnId) || turnId !== this.#turnId) return;
+    this.#held = false;
+    this.changed = true;
+  }
+
   /** Drop a reply; if it is playing it fades out within 5 ms. @param {number} turnId */
   flush(turnId) {
     if (this.#turnId === turnId && this.#playing) {
-      this.#tail = this.#upcoming(FADE);
-      this.#faded = 0;
+      if (this.#gain > 0) {
+        this.#tail = this.#upcoming(this.#gain);
+        this.#tailGain = this.#gain / FADE;
+        this.#faded = 0;
+      }
+      this.#gain = FADE;
       this.#playing = false;
       this.changed = true;
     }
+    this.#paused.delete(turnId);
     if (this.#pieces[0]?.turnId === turnId) this.#offset = 0;
     this.#pieces = this.#pieces.filter((piece) => piece.turnId !== turnId);
     this.#buffered = this.#pieces.reduce((sum, { samples }) => sum + samples.length, 0) - this.#offset;
@@ -94,6 +124,7 @@ export class PlaybackQueue {
   reset() {
     for (const turnId of new Set([this.#turnId, ...this.#pieces.map((piece) => piece.turnId)])) this.flush(turnId);
     this.#turnId = 0;
+    this.#paused.clear();
   }
 
   /** @returns {PlaybackReport} */
@@ -103,7 +134,8 @@ export class PlaybackQueue {
       playedSamples: this.#played,
       idleSamples: this.#idle,
       bufferedSamples: this.#buffered,
-      playing: this.#playing,
+      playing: this.#playing && !this.#isHeld,
+      paused: this.#isHeld,
       ended: this.#ended,
       underruns: this.underruns,
       leadSamples: this.#lead,
@@ -115,18 +147,33 @@ export class PlaybackQueue {
     out.fill(0);
     this.audibleAt = -1;
     this.silentAt = -1;
+    this.heldAt = -1;
     this.#fadeOut(out);
     let at = 0;
     while (at < out.length && this.#next(out.length - at)) {
       const [piece] = this.#pieces;
-      const taken = Math.min(out.length - at, piece.samples.length - this.#offset);
+      const room = this.#isPaused ? Math.min(out.length - at, this.#gain) : out.length - at;
+      const taken = Math.min(room, piece.samples.length - this.#offset);
       if (taken > 0) this.#play(piece, out, at, taken);
       at += taken;
     }
-    if (this.#playing && at < out.length) this.#ranDry();
+    if (this.#playing && at < out.length) {
+      if (this.#isPaused) this.#gain = 0;
+      else this.#ranDry();
+    }
+    this.#hold(at);
     if (at === 0) this.#idle += out.length;
     else if (at < out.length) this.#idle = out.length - at;
     else this.#idle = 0;
+  }
+
+  get #isPaused() {
+    return this.#paused.has(this.#turnId);
+  }
+
+  /** Paused, and faded out where it was playing. */
+  get #isHeld() {
+    return this.#isPaused && (!this.#playing || this.#gain === 0);
   }
 
   /** Whether the first piece has samples to play now. @param {number} wanted */
@@ -135,6 +182,7 @@ export class PlaybackQueue {
       const piece = this.#pieces[0];
       if (!piece) return false;
       if (piece.turnId !== this.#turnId || this.#ended) this.#begin(piece.turnId);
+      if (this.#isHeld && this.#offset < piece.samples.length) return false;
       if (!this.#playing && !this.#mayStart(wanted)) return false;
       if (this.#offset < piece.samples.length) return true;
       this.#pieces.shift();
@@ -151,6 +199,9 @@ export class PlaybackQueue {
     this.#ended = false;
     this.#underrunsOfReply = 0;
     this.#heardAudible = false;
+    this.#gain = FADE;
+    for (const earlier of this.#paused) if (earlier < turnId) this.#paused.delete(earlier);
+    if (this.#isPaused) this.changed = true;
   }
 
   /** @param {number} wanted */
@@ -173,7 +224,12 @@ export class PlaybackQueue {
    * @param {number} taken
    */
   #play(piece, out, at, taken) {
-    for (let index = 0; index < taken; index++) out[at + index] += piece.samples[this.#offset + index];
+    const rises = !this.#isPaused;
+    for (let index = 0; index < taken; index++) {
+      if (rises && this.#gain < FADE) this.#gain += 1;
+      out[at + index] += (piece.samples[this.#offset + index] * this.#gain) / FADE;
+      if (!rises) this.#gain -= 1;
+    }
     const audible = piece.audibleAt - this.#offset;
     if (!this.#heardAudible && piece.audibleAt >= 0 && audible < taken) {
       this.#heardAudible = true;
@@ -188,7 +244,18 @@ export class PlaybackQueue {
     if (this.#underrunsOfReply === 0) this.#lead = Math.floor(this.#lead * LEAD_DECAY);
     this.#playing = false;
     this.#ended = true;
+    this.#paused.delete(this.#turnId);
     this.changed = true;
+  }
+
+  /** Notice that the reply has faded out for a pause. @param {number} at how much of the block was played */
+  #hold(at) {
+    const held = this.#playing && this.#isHeld;
+    if (held && !this.#held) {
+      this.heldAt = at;
+      this.changed = true;
+    }
+    this.#held = held;
   }
 
   #ranDry() {
@@ -221,7 +288,7 @@ export class PlaybackQueue {
     if (!tail) return;
     const count = Math.min(out.length, tail.length - this.#faded);
     for (let index = 0; index < count; index++) {
-      out[index] = tail[this.#faded + index] * (1 - (this.#faded + index + 1) / tail.length);
+      out[index] = tail[this.#faded + index] * this.#tailGain * (1 - (this.#faded + index + 1) / tail.length);
     }
     this.#faded += count;
     if (this.#faded < tail.length) return;

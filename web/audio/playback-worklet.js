@@ -5,14 +5,14 @@ import { PlaybackQueue } from "./playback-queue.js";
 const REPORT_MS = 100;
 
 /**
- * Through the port that the node's own port gave come `audio`, `end`, `flush` and `reset`; back go `report`s, ten a
- * second while playing and whenever something changes, `audible` with a reply's first sound and `silent` behind the
- * last sound of a flushed one. `timeMs` is the context's time.
+ * Through the port that the node's own port gave come `audio`, `end`, `pause`, `resume`, `flush` and `reset`; back go
+ * `report`s, ten a second while playing and whenever something changes, `audible` with a reply's first sound, `held`
+ * behind the last sound before a pause and `silent` behind the last one of a flushed reply. `timeMs` is the context's time.
  *
  * @typedef {{type: "audio", turnId: number, samples: Float32Array<ArrayBuffer>} | {type: "end", turnId: number}
- *   | {type: "flush", turnId: number} | {type: "reset"}} PlaybackCommand
+ *   | {type: "pause" | "resume" | "flush", turnId: number} | {type: "reset"}} PlaybackCommand
  * @typedef {({type: "report"} & import("./playback-queue.js").PlaybackReport & {timeMs: number})
- *   | {type: "audible" | "silent", turnId: number, timeMs: number}} PlaybackEvent
+ *   | {type: "audible" | "held" | "silent", turnId: number, timeMs: number}} PlaybackEvent
  */
 class Playback extends AudioWorkletProcessor {
   #queue = new PlaybackQueue();
@@ -38,6 +38,12 @@ class Playback extends AudioWorkletProcessor {
       case "end":
         this.#queue.end(command.turnId);
         break;
+      case "pause":
+        this.#queue.pause(command.turnId);
+        break;
+      case "resume":
+        this.#queue.resume(command.turnId);
+        break;
       case "flush":
         this.#flushed = command.turnId;
         this.#queue.flush(command.turnId);
@@ -58,6 +64,7 @@ class Playback extends AudioWorkletProcessor {
     for (const other of others) other.set(out);
     const { turnId, playing } = queue.report();
     if (queue.audibleAt >= 0) this.#tell({ type: "audible", turnId, timeMs: this.#timeMs(queue.audibleAt) });
+    if (queue.heldAt >= 0) this.#tell({ type: "held", turnId, timeMs: this.#timeMs(queue.heldAt) });
     if (queue.silentAt >= 0) this.#tell({ type: "silent", turnId: this.#flushed, timeMs: this.#timeMs(queue.silentAt) });
     if (queue.changed || (playing && currentFrame - this.#reportedFrame >= (REPORT_MS * sampleRate) / 1000)) {
       queue.changed = false;

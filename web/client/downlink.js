@@ -9,8 +9,13 @@ const UNKNOWN_LATENCY_MS = 50;
 const REMEMBERED_TURNS = 64;
 
 /**
+ * How far a reply was heard: `playing` while that moves on, `paused` while it stands still for the user, `ended` when no
+ * more of it will be heard.
+ *
+ * @typedef {{turnId: number, playedMs: number, bufferedMs: number, playing: boolean, paused: boolean, ended: boolean}} Played
+ *
  * @typedef {Object} DownlinkListener
- * @property {(turnId: number, playedMs: number, bufferedMs: number, playing: boolean, ended: boolean) => void} played
+ * @property {(playback: Played) => void} played
  * @property {(turnId: number, mark: import("../voicewire/types.js").Mark, tMs: number) => void} mark
  */
 
@@ -30,11 +35,16 @@ export class Downlink {
   #begun = new Set();
   /** @type {Set<number>} barge-ins whose end is to be marked */
   #bargeIns = new Set();
+  /** When the reply that is paused fell silent. @type {{turnId: number, heardMs: number} | null} */
+  #held = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #endTimer;
   #latencyMs = UNKNOWN_LATENCY_MS;
-  /** The playhead was at `playedMs` (below 0 while the first sound is on its way), and goes no further than `untilMs`. */
-  #position = { turnId: 0, playedMs: 0, atMs: 0, untilMs: 0, bufferedMs: 0 };
+  /**
+   * The playhead was at `playedMs` (below `toldMs` while the first sound, or the first after a silence, is on its way),
+   * and goes no further than `untilMs`. What was told never goes back.
+   */
+  #position = { turnId: 0, playedMs: 0, toldMs: 0, atMs: 0, untilMs: 0, bufferedMs: 0 };
   underruns = 0;
   leadMs = 0;
 
@@ -102,6 +112,7 @@ export class Downlink {
     if (bargedInMs !== undefined) {
       this.#listener.mark(turnId, "barge_in.speech_start", bargedInMs);
       remember(this.#bargeIns, turnId);
+      if (this.#held?.turnId === turnId) this.#listener.mark(turnId, "barge_in.silence", this.#held.heardMs);
     }
     if (this.#cancelled.has(turnId)) return;
     remember(this.#cancelled, turnId);
@@ -110,13 +121,29 @@ export class Downlink {
     if (this.#position.turnId !== turnId) return;
     clearTimeout(this.#endTimer);
     const playedMs = this.playedMs(turnId);
-    this.#tell(turnId, playedMs, playedMs, 0, false, true);
+    this.#tell({ turnId, playedMs, bufferedMs: 0, playing: false, paused: false, ended: true });
+  }
+
+  /**
+   * Silence a reply and keep it: what is buffered, and what still arrives. One that is over stays as it is.
+   *
+   * @param {number} turnId
+   */
+  pause(turnId) {
+    if (!this.#cancelled.has(turnId)) this.#port.postMessage({ type: "pause", turnId });
+  }
+
+  /** Go on with the next sample of a reply that is paused. @param {number} turnId */
+  resume(turnId) {
+    if (this.#cancelled.has(turnId)) return;
+    this.#held = null;
+    this.#port.postMessage({ type: "resume", turnId });
   }
 
   /** What the user has heard of a reply by now. @param {number} turnId */
   playedMs(turnId) {
-    const { turnId: current, playedMs, atMs, untilMs } = this.#position;
-    return turnId === current ? Math.max(0, Math.min(untilMs, playedMs + nowMs() - atMs)) : 0;
+    const { turnId: current, playedMs, toldMs, atMs, untilMs } = this.#position;
+    return turnId === current ? Math.max(toldMs, Math.min(untilMs, playedMs + nowMs() - atMs)) : 0;
   }
 
   close() {
@@ -139,6 +166,9 @@ export class Downlink {
       case "audible":
         this.#listener.mark(event.turnId, "reply.first_audible", heardMs);
         break;
+      case "held":
+        this.#held = { turnId: event.turnId, heardMs };
+        break;
       case "silent":
         if (this.#bargeIns.has(event.turnId)) this.#listener.mark(event.turnId, "barge_in.silence", heardMs);
         break;
@@ -149,7 +179,7 @@ export class Downlink {
   }
 
   /** @param {import("../audio/playback-queue.js").PlaybackReport} report */
-  #report({ turnId, playedSamples, idleSamples, bufferedSamples, playing, ended, underruns, leadSamples }) {
+  #report({ turnId, playedSamples, idleSamples, bufferedSamples, playing, paused, ended, underruns, leadSamples }) {
     this.underruns = underruns;
     this.leadMs = (leadSamples * 1000) / RATE;
     if (turnId === 0 || this.#cancelled.has(turnId)) return;
@@ -157,22 +187,23 @@ export class Downlink {
     const onTheWayMs = Math.max(0, this.#latencyMs - (idleSamples * 1000) / RATE);
     const givenMs = (playedSamples * 1000) / RATE;
     const bufferedMs = (bufferedSamples * 1000) / RATE;
-    this.#tell(turnId, givenMs - onTheWayMs, playing ? givenMs + bufferedMs : givenMs, bufferedMs, playing, false);
+    const told = { turnId, playedMs: givenMs - onTheWayMs, bufferedMs, playing, paused, ended: false };
+    this.#tell(told, playing ? givenMs + bufferedMs : givenMs);
     clearTimeout(this.#endTimer);
-    if (ended) this.#endTimer = setTimeout(() => this.#tell(turnId, givenMs, givenMs, 0, false, true), onTheWayMs);
+    if (!ended && !paused) return;
+    const settled = { ...told, playedMs: givenMs, bufferedMs: ended ? 0 : bufferedMs, ended };
+    this.#endTimer = setTimeout(() => this.#tell(settled), onTheWayMs);
   }
 
   /**
-   * @param {number} turnId
-   * @param {number} playedMs
-   * @param {number} untilMs
-   * @param {number} bufferedMs
-   * @param {boolean} playing
-   * @param {boolean} ended
+   * @param {Played} played
+   * @param {number} [untilMs] how far it goes without another report
    */
-  #tell(turnId, playedMs, untilMs, bufferedMs, playing, ended) {
-    this.#position = { turnId, playedMs, atMs: nowMs(), untilMs, bufferedMs };
-    this.#listener.played(turnId, Math.max(0, playedMs), bufferedMs, playing, ended);
+  #tell(played, untilMs = played.playedMs) {
+    const { turnId, playedMs, bufferedMs } = played;
+    const toldMs = Math.max(this.#position.turnId === turnId ? this.#position.toldMs : 0, playedMs);
+    this.#position = { turnId, playedMs, toldMs, atMs: nowMs(), untilMs, bufferedMs };
+    this.#listener.played({ ...played, playedMs: toldMs });
   }
 }
 

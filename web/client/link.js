@@ -48,7 +48,7 @@ const SAME_EDGE_MS = 350;
  *   | {type: "sent", message: import("../voicewire/types.js").Up}
  *   | {type: "problem", problem: ReturnType<Problem["toJSON"]>}
  *   | {type: "retrying", attempt: number, delayMs: number}
- *   | {type: "played", turnId: number, playedMs: number, bufferedMs: number, playing: boolean, ended: boolean}
+ *   | ({type: "played"} & import("./downlink.js").Played)
  *   | {type: "mark", turnId: number, mark: import("../voicewire/types.js").Mark, tMs: number}
  *   | {type: "recorder", action: "start" | "pause" | "resume" | "cut" | "stop"}
  *   | {type: "encoder_failed", detail: string}
@@ -199,7 +199,7 @@ export class Link {
     this.#replying = 0;
     this.#downlink?.close();
     this.#downlink = new Downlink(/** @type {MessagePort} */ (this.#playback), this.#clock, ready.output, {
-      played: (turnId, playedMs, bufferedMs, playing, ended) => this.#played(turnId, playedMs, bufferedMs, playing, ended),
+      played: (played) => this.#played(played),
       mark: (turnId, mark, tMs) => this.#mark(turnId, mark, tMs),
     });
     this.#downlink.setLatency(this.#latency.outputMs);
@@ -429,6 +429,12 @@ export class Link {
         this.#openTurns.add(message.turn_id);
         this.#replying = message.turn_id;
         break;
+      case "reply_paused":
+        this.#downlink?.pause(message.turn_id);
+        break;
+      case "reply_resumed":
+        this.#downlink?.resume(message.turn_id);
+        break;
       case "reply_cancelled": {
         const began = message.reason === "barge_in" ? this.#serverSpeechBeganMs : null;
         this.#downlink?.cancel(message.turn_id, began === null ? {} : { bargedInMs: began });
@@ -462,16 +468,11 @@ export class Link {
     this.#downlink?.feed(frame);
   }
 
-  /**
-   * @param {number} turnId
-   * @param {number} playedMs
-   * @param {number} bufferedMs
-   * @param {boolean} playing
-   * @param {boolean} ended
-   */
-  #played(turnId, playedMs, bufferedMs, playing, ended) {
+  /** @param {import("./downlink.js").Played} played */
+  #played(played) {
+    const { turnId, playedMs, bufferedMs } = played;
     this.#wire?.send({ type: "playback", turn_id: turnId, played_ms: playedMs, buffered_ms: bufferedMs });
-    this.#port.postMessage({ type: "played", turnId, playedMs, bufferedMs, playing, ended });
+    this.#port.postMessage({ type: "played", ...played });
   }
 
   /**

@@ -338,9 +338,9 @@ export class Session {
         this.#tell("reconnecting", { attempt: event.attempt, delayMs: event.delayMs });
         break;
       case "played": {
-        const { turnId, playedMs, bufferedMs, playing } = event;
+        const { turnId, playedMs, bufferedMs, playing, paused } = event;
         this.#state.played(event);
-        this.#tell("playback", { turnId, playedMs, bufferedMs, playing });
+        this.#tell("playback", { turnId, playedMs, bufferedMs, playing, paused });
         this.#tellState();
         break;
       }

@@ -53,7 +53,7 @@ export class TurnState {
     }
   }
 
-  /** A short underrun is no end. @param {{turnId: number, playing: boolean, ended: boolean}} playback */
+  /** A short underrun is no end, nor is a pause. @param {{turnId: number, playing: boolean, ended: boolean}} playback */
   played({ turnId, playing, ended }) {
     this.#pending.delete(turnId);
     if (playing) this.#speaking = turnId;

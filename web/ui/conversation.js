@@ -67,6 +67,7 @@ class TurnDrawing {
 
 /** @param {Turn} turn */
 function remark(turn) {
+  if (turn.cancelled === "resumed" && !answered(turn)) return "";
   if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
   if (turn.outcome === "failed") return "It could not be answered.";
   if (turn.outcome === "lost" && turn.transcript !== null) return "The connection was interrupted here.";

@@ -14,6 +14,17 @@ export function split(reply, heardText) {
   return { heard: reply.slice(0, at), unheard: reply.slice(at) };
 }
 
+/**
+ * Whether a text begins with the words of another one, whatever white space, case and punctuation are.
+ *
+ * @param {string} text
+ * @param {string} beginning
+ */
+export function beginsWith(text, beginning) {
+  const [all, first] = [text, beginning].map((each) => words(each).map(([word]) => word.toLowerCase()));
+  return first.every((word, at) => word === all[at]);
+}
+
 /** Of what was not heard, so many characters are shown at first. */
 export const SHOWN_CHARS = 160;
 

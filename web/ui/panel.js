@@ -3,7 +3,7 @@
 import { byId, element, mark, write } from "./element.js";
 import { audioFormat, bytes, count, median, milliseconds, stopwatch } from "./figures.js";
 import { KINDS, MOST_ENTRIES, filtered } from "./log.js";
-import { bargeInStopMs, turnWaterfall, voiceToVoiceMs } from "./turns.js";
+import { bargeInStopMs, begunEarly, turnWaterfall, voiceToVoiceMs } from "./turns.js";
 import { line, table, trace } from "./waterfall-chart.js";
 
 /** @typedef {import("./log.js").Kind} Kind */
@@ -98,7 +98,9 @@ export class Panel {
     }
     const { turn, drawn, witnessed } = chosen;
     const from = witnessed ? "from the end of speech" : turn.typed ? "from the commit" : "from the end of speech as the server dates it";
-    this.waterfall.replaceChildren(table(drawn, `Turn ${turn.turnId}, ms ${from}`, witnessed ? "voice-to-voice" : "turnaround"));
+    const drawing = table(drawn, `Turn ${turn.turnId}, ms ${from}`, witnessed ? "voice-to-voice" : "turnaround");
+    const early = begunEarly(turn);
+    this.waterfall.replaceChildren(drawing, ...(early ? [element("p", { class: "note" }, early)] : []));
   }
 
   /**

@@ -70,6 +70,7 @@ export class Stage {
     mark(document.body, "data-presence", now);
     mark(document.body, "data-microphone", state.microphone ? "on" : "off");
     mark(document.body, "data-muted", String(state.muted));
+    mark(document.body, "data-paused", String(state.turns.some((turn) => turn.paused && turn.outcome === null)));
     mark(document.body, "data-view", welcome ? "welcome" : open ? "talking" : "over");
     const { label, pressed, does } = mainButton(state);
     mark(this.main, "data-does", does);

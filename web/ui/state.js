@@ -2,7 +2,8 @@
 
 import { logged, messageEntry } from "./log.js";
 import { serverProblem } from "./problems.js";
-import { marked, newTurn, reduceTurn } from "./turns.js";
+import { split } from "./heard.js";
+import { joined, marked, newTurn, reduceTurn } from "./turns.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
 /** @typedef {import("./problems.js").Problem} Problem */
@@ -253,7 +254,7 @@ function turnReceived(state, message) {
   switch (message.type) {
     case "transcript_final":
       if (turn?.typed) return { ...next, typed: state.typed.slice(1) };
-      return message.text ? announced(next, `You said: ${message.text}`) : next;
+      return message.text ? announced(next, announcedWords(next, message)) : next;
     case "turn_end": {
       const settled = message.outcome === "completed" ? { ...next, problems: next.problems.filter((each) => each.fatal) } : next;
       if (message.outcome !== "completed" || !turn?.reply) return settled;
@@ -264,6 +265,18 @@ function turnReceived(state, message) {
     default:
       return next;
   }
+}
+
+/**
+ * Nobody is told words twice that a turn before had, which was taken back.
+ *
+ * @param {ViewState} state
+ * @param {{turn_id: number, text: string}} message
+ */
+function announcedWords({ turns, connection }, { turn_id, text }) {
+  const at = turns.findIndex(({ key }) => key === newTurn(connection, turn_id).key);
+  const before = turns[at - 1];
+  return before?.folded ? `You went on: ${split(text, before.transcript ?? "").unheard}` : `You said: ${text}`;
 }
 
 /**
@@ -323,9 +336,9 @@ function withProblem(state, problem) {
  */
 function withTurn(state, turnId, change) {
   const before = turnOf(state, turnId);
-  if (!before) return { ...state, turns: [...state.turns, change(newTurn(state.connection, turnId))].slice(-MOST_TURNS) };
+  if (!before) return { ...state, turns: joined([...state.turns, change(newTurn(state.connection, turnId))].slice(-MOST_TURNS)) };
   const after = change(before);
-  return after === before ? state : { ...state, turns: state.turns.map((turn) => (turn === before ? after : turn)) };
+  return after === before ? state : { ...state, turns: joined(state.turns.map((turn) => (turn === before ? after : turn))) };
 }
 
 /**

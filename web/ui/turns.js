@@ -1,6 +1,6 @@
 // One turn as far as it is known: what was said, what was answered, what was heard of it, and when.
 
-import { split } from "./heard.js";
+import { beginsWith, split } from "./heard.js";
 import { turnaround, waterfall } from "./waterfall.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
@@ -15,13 +15,17 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {number} stableChars
  * @property {string | null} transcript Final.
  * @property {boolean} typed
+ * @property {string} earlier Words of the turn before, which was taken back: this one goes on with them.
+ * @property {boolean} folded It was taken back, and its words are shown in the turn behind it.
  * @property {string} reply
+ * @property {boolean} paused The reply is, as the user may be speaking over it.
  * @property {import("../voicewire/types.js").CancelReason | null} cancelled
  * @property {string | null} heardText
  * @property {import("../voicewire/types.js").TurnOutcome | "lost" | null} outcome `lost`: the connection broke in it.
  * @property {import("./waterfall.js").Marks} marks Each on its own side's clock.
  * @property {number | null} replyPlayMs When the reply's first sample was played, on the client's clock.
  * @property {Record<string, number>} reportedMs The server's own latencies.
+ * @property {import("../voicewire/types.js").Speculation} speculation
  */
 
 /** @type {readonly Mark[]} What speech that goes on before the commit takes back. */
@@ -49,13 +53,17 @@ export function newTurn(connection, turnId) {
     stableChars: 0,
     transcript: null,
     typed: false,
+    earlier: "",
+    folded: false,
     reply: "",
+    paused: false,
     cancelled: null,
     heardText: null,
     outcome: null,
     marks: {},
     replyPlayMs: null,
     reportedMs: {},
+    speculation: {},
   };
 }
 
@@ -78,10 +86,16 @@ export function reduceTurn(turn, message) {
       return { ...turn, transcript: message.text };
     case "llm_token":
       return turn.cancelled ? turn : { ...turn, reply: turn.reply + message.text };
+    case "reply_paused":
+      return turn.outcome === null && turn.cancelled === null ? { ...turn, paused: true } : turn;
+    case "reply_resumed":
+      return turn.paused ? { ...turn, paused: false } : turn;
     case "reply_cancelled":
-      return { ...turn, cancelled: message.reason, heardText: message.heard_text };
-    case "turn_end":
-      return { ...turn, outcome: message.outcome, reportedMs: message.latencies_ms ?? {} };
+      return { ...turn, cancelled: message.reason, heardText: message.heard_text, paused: false };
+    case "turn_end": {
+      const { outcome, latencies_ms: reportedMs = {}, speculation = {} } = message;
+      return { ...turn, outcome, reportedMs, speculation, paused: false };
+    }
     case "timing":
       return marked(turn, message.mark, message.t_ms);
     default:
@@ -100,15 +114,55 @@ export function marked(turn, mark, tMs) {
 }
 
 /**
+ * A turn that was taken back, as the user went on, gives its words to the next one: nobody sees them twice.
+ *
+ * @param {readonly Turn[]} turns
+ * @returns {readonly Turn[]} the same ones where that changes nothing
+ */
+export function joined(turns) {
+  let earlier = "";
+  const all = turns.map((turn, at) => {
+    const folded = isTakenBack(turn) && goesOn(turn, turns[at + 1]);
+    const changed = folded !== turn.folded || earlier !== turn.earlier ? { ...turn, folded, earlier } : turn;
+    const next = turns[at + 1];
+    earlier = folded && next.transcript === null && !beginsWith(next.partial, turn.transcript ?? "") ? (turn.transcript ?? "") : "";
+    return changed;
+  });
+  return all.some((turn, at) => turn !== turns[at]) ? all : turns;
+}
+
+/** @param {Turn} turn */
+function isTakenBack(turn) {
+  return turn.cancelled === "resumed" && Boolean(turn.transcript);
+}
+
+/**
+ * @param {Turn} turn
+ * @param {Turn | undefined} next
+ */
+function goesOn(turn, next) {
+  if (!next || connectionOf(next) !== connectionOf(turn)) return false;
+  if (next.transcript === null) return next.outcome === null && next.partial !== "";
+  return beginsWith(next.transcript, turn.transcript ?? "");
+}
+
+/** @param {Turn} turn */
+function connectionOf({ key }) {
+  return key.slice(0, key.indexOf("-"));
+}
+
+/**
  * What the user said, as far as it is understood; null where there is nothing to show.
  *
  * @param {Turn} turn
  * @returns {{stable: string, changing: string, final: boolean} | null}
  */
 export function said(turn) {
+  if (turn.folded) return null;
   if (turn.transcript !== null) return turn.transcript ? { stable: turn.transcript, changing: "", final: true } : null;
   if (!turn.partial) return null;
-  const stable = turn.partial.slice(0, turn.stableChars);
+  const earlier = turn.earlier && `${turn.earlier} `;
+  const stable = earlier + turn.partial.slice(0, turn.stableChars);
   return { stable, changing: turn.partial.slice(turn.stableChars), final: false };
 }
 
@@ -119,10 +173,23 @@ export function said(turn) {
  * @returns {{heard: string, unheard: string, settled: boolean} | null} `unheard` was cut off.
  */
 export function answered(turn) {
-  if (!turn.reply) return null;
+  if (!turn.reply || (turn.cancelled === "resumed" && !turn.heardText)) return null;
   const settled = turn.outcome !== null || turn.cancelled !== null;
   if (turn.cancelled === null || turn.heardText === null) return { heard: turn.reply, unheard: "", settled };
   return { ...split(turn.reply, turn.heardText), settled };
+}
+
+/**
+ * What beginning answers before the turn was committed has brought and cost, in a few words; "" where none was.
+ *
+ * @param {Turn} turn
+ */
+export function begunEarly({ speculation }) {
+  const { started = 0, hit = 0, cancelled = 0, wasted_tokens = 0, wasted_tts_ms = 0, saved_ms = 0 } = speculation;
+  if (started === 0) return "";
+  const waste = `${cancelled} thrown away (${wasted_tokens} tokens, ${(wasted_tts_ms / 1000).toFixed(1)} s of speech)`;
+  const parts = [hit ? `saved ${Math.round(saved_ms)} ms` : "", cancelled ? waste : ""].filter(Boolean);
+  return `Begun early: ${parts.join("; ") || "nothing came of it"}.`;
 }
 
 /**

@@ -69,6 +69,14 @@ def test_a_typed_turn_has_a_turnaround(panel: TalkPage) -> None:
     assert rows(panel)["turnaround"] == "90 ms"
 
 
+def test_what_was_begun_early_is_told_below_its_waterfall(panel: TalkPage) -> None:
+    panel.turn(1, "and now", "Noon.", voice_to_voice_ms=700)
+    assert panel.page.locator("#waterfall .note").count() == 0
+    early = "{started: 1, hit: 1, saved_ms: 310.4}"
+    panel.voice(f"voice.message({{type: 'turn_end', turn_id: 1, outcome: 'completed', speculation: {early}}})")
+    assert panel.text("#waterfall .note") == "Begun early: saved 310 ms."
+
+
 def test_the_median_says_its_n(panel: TalkPage) -> None:
     assert panel.text("#median") == "–"
     for turn_id, latency_ms in enumerate((700, 900, 800), 1):

@@ -65,6 +65,31 @@ def test_what_was_cut_off_is_struck_through_after_the_last_word_heard(talk: Talk
     assert line == "line-through"
 
 
+def test_a_paused_answer_only_stands_still(talk: TalkPage) -> None:
+    talk.says(1, "tell me a story")
+    talk.answers(1, STORY)
+    talk.state("speaking")
+    told = talk.text("#announcer")
+    state = "getComputedStyle(document.querySelector('.halo-ring')).animationPlayState"
+    for message, paused, moves in [("reply_paused", "true", "paused"), ("reply_resumed", "false", "running")]:
+        talk.voice(f"voice.message({{type: '{message}', turn_id: 1}})")
+        assert talk.page.get_attribute("body", "data-paused") == paused
+        assert talk.page.evaluate(state) == moves
+        assert (talk.text("#presence"), talk.text("#announcer")) == ("Speaking", told)
+
+
+def test_words_of_a_turn_that_was_taken_back_are_seen_once(talk: TalkPage) -> None:
+    talk.says(1, "book a table")
+    talk.answers(1, STORY)
+    cancelled = "{type: 'reply_cancelled', turn_id: 1, reason: 'resumed', heard_ms: 0, heard_text: ''}"
+    talk.voice(f"voice.message({cancelled})")
+    assert talk.page.locator(".answer:visible, .turn-note:visible").count() == 0
+    talk.voice("voice.message({type: 'transcript_partial', turn_id: 2, text: 'for two', stable_chars: 4})")
+    assert talk.page.locator(".user:visible").all_text_contents() == ["You: book a table for two"]
+    talk.says(2, "book a table for two")
+    assert talk.page.locator(".user:visible").all_text_contents() == ["You: book a table for two"]
+
+
 def test_of_a_long_answer_that_nobody_heard_a_part_is_shown(talk: TalkPage) -> None:
     talk.says(1, "tell me a story")
     talk.answers(1, " ".join([STORY] * 12))

@@ -30,6 +30,8 @@ from voicewire.messages import (
     Interrupt,
     Playback,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     SpeechStarted,
     SpeechStopped,
     TextInput,
@@ -146,6 +148,88 @@ def test_barge_in_stop_runs_from_the_onset_to_the_last_sound() -> None:
     marks = record.view.turns[0].marks
     assert marks[Mark.BARGE_IN_SPEECH_START] - record.origin_ns == 1640 * NS_PER_MS
     assert marks[Mark.BARGE_IN_SILENCE] - record.origin_ns == 1740 * NS_PER_MS
+
+
+async def coughed_at(peer: Peer, *, pause_ms: int, resume_ms: int | None) -> None:
+    """A reply of 3 s from 1000 ms on, paused."""
+    await peer.ready()
+    await peer.until_audio(1000)
+    await peer.say(SpeechStarted(turn_id=1, position_ms=200), SpeechStopped(turn_id=1, position_ms=700))
+    await peer.say(TranscriptFinal(turn_id=1, text="hello there"))
+    await peer.reply(1, *[LOUD] * 150)
+    await peer.until_audio(pause_ms)
+    await peer.say(ReplyPaused(turn_id=1))
+    if resume_ms is not None:
+        await peer.until_audio(resume_ms)
+        await peer.say(ReplyResumed(turn_id=1))
+
+
+async def cut_at(peer: Peer, cut_ms: int) -> None:
+    await peer.until_audio(cut_ms)
+    await peer.say(ReplyCancelled(turn_id=1, reason=CancelReason.BARGE_IN, heard_ms=740, heard_text="One"))
+    await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.CANCELLED))
+    await peer.say(SpeechStarted(turn_id=2, position_ms=1640), TurnEnd(turn_id=2, outcome=TurnOutcome.NO_SPEECH))
+
+
+def test_a_barge_in_that_paused_first_was_silent_with_the_pause() -> None:
+    async def paused_and_cut(peer: Peer) -> None:
+        await coughed_at(peer, pause_ms=1720, resume_ms=None)
+        await cut_at(peer, 2200)
+
+    record, _ = call(paused_and_cut, made(spoken(), INTO))
+    marks = record.view.turns[0].marks
+    assert marks[Mark.BARGE_IN_SPEECH_START] - record.origin_ns == 1640 * NS_PER_MS
+    assert marks[Mark.BARGE_IN_SILENCE] - record.origin_ns == 1720 * NS_PER_MS
+    [reply] = record.replies
+    assert (reply.samples, reply.pauses, reply.paused_ns) == (720 * 16, 1, 480 * NS_PER_MS)
+
+
+def test_of_two_sounds_over_a_reply_the_one_it_was_not_resumed_after_is_the_barge_in() -> None:
+    async def coughed_then_cut(peer: Peer) -> None:
+        await coughed_at(peer, pause_ms=1720, resume_ms=1840)
+        await cut_at(peer, 2200)
+
+    twice = spoken(
+        "stop it",
+        audio_ms=(1000, 2000),
+        segments_ms=((1200, 1300), (1600, 1700)),
+        when=When.INTO_REPLY,
+        into_reply_ms=630.0,
+    )
+    record, _ = call(coughed_then_cut, made(spoken(), twice))
+    marks = record.view.turns[0].marks
+    assert marks[Mark.BARGE_IN_SPEECH_START] - record.origin_ns == 2040 * NS_PER_MS
+    assert marks[Mark.BARGE_IN_SILENCE] - record.origin_ns == 2200 * NS_PER_MS
+
+
+def test_speech_into_a_reply_waits_for_as_much_of_it_as_was_heard_between_its_pauses() -> None:
+    async def coughed(peer: Peer) -> None:
+        await coughed_at(peer, pause_ms=1200, resume_ms=1700)
+        await cut_at(peer, 2700)
+
+    record, _ = call(coughed, made(spoken(), INTO))
+    assert record.starts_ms == (0, 1440 + 500)
+
+
+def test_a_reply_that_was_resumed_is_heard_to_its_end() -> None:
+    async def coughed(peer: Peer) -> None:
+        await coughed_at(peer, pause_ms=1200, resume_ms=1700)
+        await peer.until_played(1, 3000)
+        assert peer.audio_ms >= 4480
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+
+    record, _ = call(coughed, made(spoken()))
+    [reply] = record.replies
+    assert (record.gave_up, reply.samples, reply.cut, reply.pcm()) == (None, 3000 * 16, False, LOUD * 150)
+    assert (reply.pauses, reply.paused_ns, reply.underruns) == (1, 500 * NS_PER_MS, 0)
+
+
+def test_a_reply_that_is_paused_for_good_is_given_up() -> None:
+    async def coughed(peer: Peer) -> None:
+        await coughed_at(peer, pause_ms=1200, resume_ms=None)
+
+    record, _ = call(coughed, made(spoken()), timeout_s=5)
+    assert record.gave_up == "utterance 1: its reply did not end; nothing came for 5 s"
 
 
 def test_a_reply_that_was_pausing_when_the_user_began_had_stopped_already() -> None:

@@ -57,6 +57,16 @@ def test_a_flushed_reply_stops_where_it_was_cut() -> None:
     assert spans(call_audio(TWO, call(player), SPOKEN)[:, 1]) == [(0, 120, 7)]
 
 
+def test_a_paused_reply_is_silent_until_it_goes_on() -> None:
+    player = Player(RATE)
+    player.received(1, 0, np.full(100 * PER_MS, 7, np.int16).tobytes(), ORIGIN)
+    player.pause(1, ORIGIN + 40 * MS)
+    player.received(1, 100 * PER_MS, np.full(50 * PER_MS, 8, np.int16).tobytes(), ORIGIN + 90 * MS)
+    player.resume(1, ORIGIN + 300 * MS)
+    heard = [(0, 40, 7), (40, 300, 0), (300, 360, 7), (360, 410, 8)]
+    assert spans(call_audio(TWO, call(player), SPOKEN)[:, 1]) == heard
+
+
 def test_a_call_without_sound_has_no_samples() -> None:
     assert call_audio(TWO, call(Player(RATE)), SPOKEN).shape == (0, 2)
 

@@ -15,7 +15,18 @@ from voicewire.connection import Connection, Side
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame, FrameKind, pack_packets
 from voicewire.marks import Mark
-from voicewire.messages import CancelReason, Clock, Message, ReplyCancelled, SessionReady, SessionStart, TextInput
+from voicewire.messages import (
+    CancelReason,
+    Clock,
+    Message,
+    Playback,
+    ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
+    SessionReady,
+    SessionStart,
+    TextInput,
+)
 
 OPUS_24K = AudioFormat(Codec.OPUS, 24_000)
 
@@ -172,6 +183,84 @@ def test_the_end_of_what_came_is_told_when_it_is_heard_and_not_at_the_next_tenth
             call.end_it()
         moved = [event for event in call.told.events if isinstance(event, PlayheadMoved)]
         assert moved == [PlayheadMoved(1, 0.0, 120.0), PlayheadMoved(1, 100.0, 20.0), PlayheadMoved(1, 120.0, 0.0)]
+
+    virtually(main)
+
+
+def test_a_paused_playhead_is_told_at_once_and_then_no_more_until_the_reply_goes_on() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        call = Call(loop)
+        async with asyncio.TaskGroup() as group:
+            await call.begin(group)
+            await call.peer.reply(1, LOUD * 10, ends=False)
+            await asyncio.sleep(0.05)
+            await call.peer.say(ReplyPaused(turn_id=1))
+            await asyncio.sleep(0.01)
+            assert call.peer.all(Playback)[-1] == Playback(turn_id=1, played_ms=50.0, buffered_ms=150.0)
+            await asyncio.sleep(0.94)
+            await call.peer.reply(1, LOUD * 5, pts=3200)
+            await asyncio.sleep(1)
+            await call.peer.say(ReplyResumed(turn_id=1))
+            await call.peer.until_played(1, 300)
+            assert loop.now_ns() == 2250 * NS_PER_MS
+            call.end_it()
+        moved = [event for event in call.told.events if isinstance(event, PlayheadMoved)]
+        assert moved == [
+            PlayheadMoved(1, 0.0, 200.0),
+            PlayheadMoved(1, 50.0, 150.0),
+            PlayheadMoved(1, 50.0, 150.0),
+            PlayheadMoved(1, 50.0, 250.0),
+            PlayheadMoved(1, 150.0, 150.0),
+            PlayheadMoved(1, 250.0, 50.0),
+            PlayheadMoved(1, 300.0, 0.0),
+        ]
+        [reply] = call.client.player.replies
+        assert (reply.pcm(), reply.cut, reply.underruns) == (LOUD * 15, False, 0)
+
+    virtually(main)
+
+
+def test_a_reply_paused_before_its_first_sound_is_noted_as_heard_only_when_it_goes_on() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        call = Call(loop)
+        async with asyncio.TaskGroup() as group:
+            await call.begin(group)
+            await call.peer.reply(3, bytes(640 * 5), LOUD)
+            await asyncio.sleep(0.05)
+            await call.peer.say(ReplyPaused(turn_id=3))
+            await asyncio.sleep(0.45)
+            await call.peer.say(ReplyResumed(turn_id=3))
+            await call.peer.until_played(3, 120)
+            call.end_it()
+        assert [event for event in call.told.events if not isinstance(event, PlayheadMoved)] == [
+            MarkNoted(3, Mark.REPLY_FIRST_FRAME_RECEIVED, 0),
+            ReplyScheduled(3, 0),
+            MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, 100 * NS_PER_MS),
+            MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, None),
+            MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, 550 * NS_PER_MS),
+        ]
+
+    virtually(main)
+
+
+def test_a_pause_that_overtakes_the_reply_holds_it_and_its_standing_is_told_once() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        call = Call(loop)
+        async with asyncio.TaskGroup() as group:
+            await call.begin(group)
+            await call.peer.say(ReplyPaused(turn_id=3))
+            await call.peer.reply(3, LOUD, LOUD, LOUD)
+            await asyncio.sleep(0.5)
+            assert call.peer.all(Playback)[-1] == Playback(turn_id=3, played_ms=0.0, buffered_ms=60.0)
+            assert len(call.peer.all(Playback)) == 2
+            await call.peer.say(ReplyResumed(turn_id=3))
+            await call.peer.until_played(3, 60)
+            call.end_it()
+        assert [event for event in call.told.events if not isinstance(event, PlayheadMoved)] == [
+            MarkNoted(3, Mark.REPLY_FIRST_FRAME_RECEIVED, 0),
+            ReplyScheduled(3, 500 * NS_PER_MS),
+            MarkNoted(3, Mark.REPLY_FIRST_AUDIBLE, 500 * NS_PER_MS),
+        ]
 
     virtually(main)
 

@@ -25,7 +25,10 @@ from voicewire.messages import (
     GoingAway,
     LlmToken,
     ReplyCancelled,
+    ReplyPaused,
+    ReplyResumed,
     SessionReady,
+    Speculation,
     SpeechStarted,
     SpeechStopped,
     Timing,
@@ -57,7 +60,7 @@ def timing(mark: Mark, t_ms: float) -> Timing:
 
 
 def test_a_turn_is_shown_from_first_word_to_end() -> None:
-    usage = Usage(output_tokens=2)
+    usage, speculation = Usage(output_tokens=2), Speculation(started=1, hit=1, saved_ms=310.5)
     shown = turn(
         SpeechStarted(turn_id=1, position_ms=380),
         TranscriptPartial(turn_id=1, text="hello", stable_chars=5),
@@ -68,7 +71,13 @@ def test_a_turn_is_shown_from_first_word_to_end() -> None:
         LlmToken(turn_id=1, index=1, text="day."),
         ReplyScheduled(1, 70 * MS),
         PlayheadMoved(1, 10.0, 90.0),
-        TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED, latencies_ms={"ttft": 3.0}, usage=usage),
+        TurnEnd(
+            turn_id=1,
+            outcome=TurnOutcome.COMPLETED,
+            latencies_ms={"ttft": 3.0},
+            usage=usage,
+            speculation=speculation,
+        ),
     )
     assert shown == TurnView(
         turn_id=1,
@@ -84,8 +93,21 @@ def test_a_turn_is_shown_from_first_word_to_end() -> None:
         outcome=TurnOutcome.COMPLETED,
         reported_ms={"ttft": 3.0},
         usage=usage,
+        speculation=speculation,
     )
     assert shown.reply_heard == "Good day."
+
+
+def test_a_reply_is_paused_until_it_is_resumed_cancelled_or_over() -> None:
+    paused, resumed = ReplyPaused(turn_id=1), ReplyResumed(turn_id=1)
+    cut = ReplyCancelled(turn_id=1, reason=CancelReason.BARGE_IN, heard_ms=0, heard_text="")
+    end = TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED)
+    assert turn(paused).paused
+    assert not turn(paused, resumed).paused
+    assert not turn(paused, cut).paused
+    assert not turn(paused, end).paused
+    assert turn(end, paused, resumed) == turn(end)
+    assert turn(cut, paused) == turn(cut)
 
 
 def test_of_a_cancelled_reply_it_is_shown_what_was_heard() -> None:

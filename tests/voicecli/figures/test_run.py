@@ -183,3 +183,16 @@ def test_the_script_is_the_same_whatever_is_expected_and_another_for_another_sil
     assert run.script_digest(made(session=Session(turn_detection={"silence_ms": 200}))) != digest
     assert run.script_digest(made(spoken(audio_ms=(0, 2000)))) != digest
     assert run.script_digest(made(spoken(segments_text=("hello there",)))) == digest
+
+
+def test_a_pause_is_told_apart_from_underruns_and_older_documents_know_of_none() -> None:
+    player = Player(16_000)
+    player.received(1, 0, b"\x00\x20" * 3200, ORIGIN)
+    player.pause(1, ORIGIN + 50 * MS)
+    player.resume(1, ORIGIN + 250 * MS)
+    calls = record(turn())._replace(replies=tuple(player.replies))
+    (one,) = run.examined(made(), calls, silence_ms=600)
+    told = run.ReplyAudio(heard_ms=200.0, underruns=0, underrun_ms=0.0, pauses=1, paused_ms=200.0)
+    assert one.document.reply_audio == told
+    older = msgspec.json.decode(b'{"heard_ms": 200.0, "underruns": 0, "underrun_ms": 0.0}', type=run.ReplyAudio)
+    assert (older.pauses, older.paused_ms) == (0, 0.0)

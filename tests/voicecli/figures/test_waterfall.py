@@ -195,6 +195,10 @@ def test_two_witnesses_may_differ_by_50_ms() -> None:
     assert disagreements(heard(-50, 0), {"ttft": 100.0}, {"ttft": 50.0}) == []
 
 
+def test_a_reply_that_was_paused_before_its_first_sound_is_late_for_that_reason() -> None:
+    assert disagreements(heard(0, 450), {}, {}, held_ns=400 * MS) == []
+
+
 def test_past_50_ms_each_disagreement_is_a_sentence() -> None:
     assert disagreements(heard(-51, 51), {"ttft": 100.0}, {"ttft": 151.0}) == [
         Disagreement("the server dates the end of speech 51 ms earlier than the recording has it", -51.0),

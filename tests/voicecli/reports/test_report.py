@@ -2,7 +2,7 @@ import io
 
 import msgspec
 import pytest
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 from rich.console import Console, RenderableType
 
 from tests.voicecli.figures.test_run import record, turn
@@ -71,6 +71,15 @@ def test_a_cancelled_reply_is_told_as_far_as_it_was_heard() -> None:
     told = shown(report.call_report(take(record(cut)), "made"))
     assert "reply “One two” cut by barge-in, 2 words unheard  0.2 s" in told
     assert "cancelled" in told
+    taken_back = shown(report.call_report(take(record(structs.replace(cut, cancelled=CancelReason.RESUMED))), "made"))
+    assert "reply “One two” taken back, 2 words unheard  0.2 s" in taken_back
+
+
+def test_a_reply_that_was_paused_tells_for_how_long() -> None:
+    call = record(turn())
+    [reply] = call.replies
+    reply.pauses, reply.paused_ns = 2, 1_250_000_000
+    assert "0.2 s, paused 1.2 s" in shown(report.call_report(take(call), "made"))
 
 
 def test_a_late_harness_is_told_loudly() -> None:

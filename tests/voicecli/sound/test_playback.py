@@ -409,3 +409,199 @@ def test_whatever_comes_only_what_was_received_is_heard_in_order_and_nothing_sta
             told[playhead.turn_id] = playhead.played_ms
     assert all(heard[turn_id] <= received[turn_id] for turn_id in heard)
     assert queue.underruns >= sum(reply.underruns for reply in queue.replies)
+
+
+def counted(start: int, count: int) -> Samples:
+    """Samples that tell which they are, all loud."""
+    return (10_000 + np.arange(start, start + count) % 20_000).astype(np.int16)
+
+
+def test_a_paused_reply_fades_out_stands_still_and_fades_in_with_the_very_next_sample() -> None:
+    queue = PlaybackQueue()
+    queue.received(1, 0, counted(0, 10 * BLOCK).tobytes(), 0)
+    speaker = Loudspeaker(queue)
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    assert queue.is_paused
+    silent = speaker.play(3)
+    out = np.arange(FADE, 0, -1) / FADE
+    assert (silent[:FADE] == (counted(BLOCK, FADE) * out).astype(np.int16)).all()
+    assert not silent[FADE:].any()
+    assert queue.playhead(80 * MS) == queue.playhead(999 * MS) == Playhead(1, 25.0, 175.0)
+    assert queue.is_playing(999 * MS)
+    queue.resume(1, 80 * MS)
+    heard = speaker.play(3)
+    assert (heard[:FADE] == (counted(BLOCK + FADE, FADE) * np.arange(1, FADE + 1) / FADE).astype(np.int16)).all()
+    assert (heard[FADE:] == counted(BLOCK + 2 * FADE, 3 * BLOCK - FADE)).all()
+    reply = queue.current
+    assert reply is not None
+    assert (reply.pauses, reply.paused_ns, reply.underruns, queue.underruns) == (1, 55 * MS, 0, 0)
+
+
+def test_what_comes_into_a_pause_waits_behind_what_was_there() -> None:
+    queue, speaker = playing(ms=40)
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play(2)
+    queue.received(1, samples(40), loud(20, 99), 60 * MS)
+    assert not speaker.play(2).any()
+    queue.resume(1, 100 * MS)
+    assert speaker.play(2)[FADE : samples(35)].tobytes() == loud(10) + loud(20, 99)
+
+
+def test_a_fade_may_take_several_blocks_and_turn_back() -> None:
+    queue, speaker = playing()
+    speaker.play(size=96)
+    queue.pause(1, 0)
+    falling = speaker.play(size=96)
+    queue.resume(1, 0)
+    rising = speaker.play(2, size=96)
+    assert falling[0] == 8_192
+    assert falling[95] <= rising[0] < rising[95] == 8_192
+    assert queue.playhead(MS * 9) == Playhead(1, 8.0, 992.0)
+
+
+def test_a_reply_that_ends_within_its_fade_is_over_without_an_underrun() -> None:
+    queue, speaker = playing(ms=22)
+    queue.received(1, samples(22), b"", 0)
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play(2)
+    queue.resume(1, 60 * MS)
+    queue.received(2, 0, loud(20), 60 * MS)
+    assert speaker.play().tobytes() == loud(20)
+    assert queue.underruns == 0
+
+
+def test_running_dry_in_the_fade_is_no_underrun() -> None:
+    queue, speaker = playing(ms=22)
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play(2)
+    queue.received(1, samples(22), loud(40), 60 * MS)
+    queue.resume(1, 60 * MS)
+    speaker.play(2)
+    reply = queue.current
+    assert reply is not None
+    assert (queue.underruns, reply.underruns, reply.pauses) == (0, 0, 1)
+
+
+def test_a_reply_flushed_in_its_pause_fell_silent_with_the_pause() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play(3)
+    queue.flush(1, 80 * MS)
+    assert not speaker.play(2).any()
+    reply = queue.reply(1)
+    assert reply is not None
+    assert (reply.heard_until_ns, reply.cut) == (25 * MS, True)
+    queue.received(2, 0, loud(40), 120 * MS)
+    assert speaker.play(2).tobytes() == loud(40)
+
+
+def test_a_flush_within_the_fade_of_a_pause_goes_on_fading() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play(size=96)
+    queue.flush(1, 22 * MS)
+    heard = speaker.play(2, size=96)
+    assert 8_192 * 0.5 < heard[0] < 8_192 * 0.65
+    assert heard[FADE - 96 - 1] > 0
+    assert not heard[FADE - 96 :].any()
+
+
+def test_a_pause_that_overtook_its_reply_holds_it_before_the_first_sample() -> None:
+    queue = PlaybackQueue()
+    queue.pause(2, 0)
+    queue.received(1, 0, loud(20), 0)
+    speaker = Loudspeaker(queue)
+    assert speaker.play().tobytes() == loud(20)
+    queue.received(2, 0, loud(40), 0)
+    assert not speaker.play(2).any()
+    assert (queue.is_paused, queue.playhead(60 * MS)) == (True, Playhead(2, 0.0, 40.0))
+    queue.resume(2, 60 * MS)
+    assert speaker.play(2).tobytes() == loud(40)
+
+
+def test_a_pause_or_resume_of_a_turn_that_is_over_changes_nothing() -> None:
+    queue, speaker = playing(ms=20)
+    queue.received(1, samples(20), b"", 0)
+    queue.resume(1, 0)
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    assert not queue.is_paused
+    queue.received(2, 0, loud(40), 20 * MS)
+    queue.pause(1, 20 * MS)
+    queue.flush(3, 20 * MS)
+    queue.pause(3, 20 * MS)
+    assert speaker.play(2).tobytes() == loud(40)
+
+
+def test_a_later_reply_and_a_new_session_are_not_held_by_a_pause() -> None:
+    queue, speaker = playing()
+    queue.pause(1, 0)
+    queue.received(2, 0, loud(20), 0)
+    assert speaker.play().tobytes() == loud(20)
+    queue.pause(3, 0)
+    queue.reset(0)
+    queue.received(3, 0, loud(20), 0)
+    assert speaker.play().tobytes() == loud(20)
+
+
+def test_a_paused_reply_goes_on_on_another_device() -> None:
+    queue, speaker = playing()
+    speaker.play()
+    queue.pause(1, 20 * MS)
+    speaker.play()
+    queue.retune(44_100)
+    assert not speaker.play(2, size=882).any()
+    queue.resume(1, 80 * MS)
+    assert speaker.play(2, size=882)[-1] > 8_000
+    playhead = queue.playhead(999 * MS)
+    assert playhead is not None
+    assert playhead.played_ms == pytest.approx(65, abs=0.05)
+
+
+PAUSING = st.lists(
+    st.tuples(st.sampled_from(["piece", "pause", "resume", "play", "play"]), st.integers(1, 2500)), max_size=40
+)
+
+
+@given(steps=PAUSING, flushes=st.booleans())
+def test_no_sample_is_given_twice_or_lost_and_none_in_a_pause(steps: list[tuple[str, int]], flushes: bool) -> None:
+    queue = PlaybackQueue()
+    speaker = Loudspeaker(queue)
+    received = given = 0
+    fading = False
+    for kind, count in [*steps, ("piece", 10), ("resume", 1), ("end", 1), ("play", 2 * RATE)]:
+        match kind:
+            case "piece":
+                queue.received(1, received, counted(received, count).tobytes(), speaker.now_ns)
+                received += count
+            case "end" if flushes:
+                queue.flush(1, speaker.now_ns)
+            case "end":
+                queue.received(1, received, b"", speaker.now_ns)
+            case "pause":
+                queue.pause(1, speaker.now_ns)
+                fading = True
+            case "resume":
+                queue.resume(1, speaker.now_ns)
+            case "play":
+                was_paused, before = queue.is_paused, given
+                block = speaker.play(size=count)
+                reply = queue.reply(1)
+                given = 0 if reply is None else reply.given
+                sounding = np.flatnonzero(block)
+                expected = counted(before, given - before)
+                assert len(sounding) <= len(expected) <= count
+                if len(expected):
+                    start = int(sounding[0])
+                    heard = block[start : start + len(expected)]
+                    assert (heard <= expected).all()
+                    assert fading or flushes or (heard == expected).all()
+                if was_paused:
+                    assert given - before <= FADE
+    assert given <= received if flushes else given == received

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, split, word_count
-from voicewire.messages import CancelReason
+from voicecli.client.viewstate import TurnView
+from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, begins_with, joined, split, word_count
+from voicewire.messages import CancelReason, TurnOutcome
 
 
 def test_what_was_cut_off_begins_after_the_last_word_heard() -> None:
@@ -39,3 +40,26 @@ def test_a_long_text_that_nobody_heard_is_shown_in_part_up_to_the_end_of_a_word(
 
 def test_every_reason_of_a_cut_has_its_sentence() -> None:
     assert CUT.keys() == set(CancelReason)
+
+
+TAKEN_BACK = TurnView(turn_id=1, transcript="Book a table.", cancelled=CancelReason.RESUMED)
+
+
+def words(*turns: TurnView) -> list[tuple[str, bool]]:
+    return [(each.earlier, each.folded) for each in joined(turns)]
+
+
+def test_a_turn_that_was_taken_back_gives_its_words_to_the_next_as_soon_as_that_has_some() -> None:
+    assert words() == []
+    assert words(TAKEN_BACK) == [("", False)]
+    assert words(TAKEN_BACK, TurnView(turn_id=2)) == [("", False), ("", False)]
+    assert words(TAKEN_BACK, TurnView(turn_id=2, partial="for two")) == [("", True), ("Book a table.", False)]
+    assert words(TAKEN_BACK, TurnView(turn_id=2, partial="book a table for")) == [("", True), ("", False)]
+    assert words(TAKEN_BACK, TurnView(turn_id=2, transcript="Book a table, for two.")) == [("", True), ("", False)]
+
+
+def test_words_that_do_not_come_again_are_not_lost() -> None:
+    no_speech = TurnView(turn_id=2, partial="hm", outcome=TurnOutcome.NO_SPEECH)
+    assert words(TAKEN_BACK, no_speech) == [("", False), ("", False)]
+    assert words(TAKEN_BACK, TurnView(turn_id=2, transcript="Stop.")) == [("", False), ("", False)]
+    assert not begins_with("Book a tablet", "book a table")

@@ -37,6 +37,7 @@ from voicewire.messages import (
     CancelReason,
     GoingAway,
     ReplyCancelled,
+    Speculation,
     Timing,
     TranscriptFinal,
     TranscriptPartial,
@@ -147,6 +148,24 @@ def test_a_reply_that_was_cut_before_it_was_heard_has_no_line_of_its_own() -> No
     thinking = acted([*BEFORE, *spoken(STORY), *committed(STORY)])
     cut = ReplyCancelled(turn_id=3, reason=CancelReason.INTERRUPT, heard_ms=0, heard_text="")
     assert one(cut, thinking) == ["cut off at: 0.0 s, 0 words unheard; you stopped it"]
+
+
+def test_words_of_a_turn_that_was_taken_back_are_told_to_come_again() -> None:
+    script: list[TalkEvent] = [
+        TranscriptFinal(turn_id=1, text="book a table"),
+        ReplyCancelled(turn_id=1, reason=CancelReason.RESUMED, heard_ms=0, heard_text=""),
+        TurnEnd(turn_id=1, outcome=TurnOutcome.CANCELLED),
+        TranscriptFinal(turn_id=2, text="Book a table for two."),
+    ]
+    lines = told([*connected(), *(At(9_000, event) for event in script)], since=len(connected()))
+    assert lines == ["you: book a table", "taken back, as you went on", "you, in full: Book a table for two."]
+
+
+def test_what_was_begun_early_is_told_at_the_end_of_its_turn() -> None:
+    early = Speculation(started=2, hit=1, cancelled=1, wasted_tokens=3, wasted_tts_ms=240.0, saved_ms=310.4)
+    end = TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED, speculation=early)
+    lines = one(end, acted(connected()))
+    assert lines == ["begun early: saved 310 ms; 1 thrown away (3 tokens, 0.2 s of speech)"]
 
 
 def test_a_text_of_the_other_end_cannot_steer_the_terminal_or_break_a_line() -> None:

@@ -3,11 +3,18 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, TYPED, acted
+from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, TYPED, At, acted
 from voicecli.client.viewstate import PlayheadMoved, TurnView
-from voicecli.talking.talkstate import SessionReconnecting, TalkState, talked
+from voicecli.talking.talkstate import SessionReconnecting, TalkEvent, TalkState, talked
 from voicecli.tui.conversation import conversation_blocks, remark
-from voicewire.messages import CancelReason, TurnOutcome
+from voicewire.messages import (
+    CancelReason,
+    LlmToken,
+    ReplyCancelled,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnOutcome,
+)
 
 
 def shown(state: TalkState, width: int = 60, *, styles: bool = False) -> list[str]:
@@ -43,6 +50,21 @@ def test_what_was_not_heard_is_struck_through() -> None:
     assert "You cut in. Silent after 228 ms." in text
 
 
+def test_words_of_a_turn_that_was_taken_back_are_seen_once() -> None:
+    script: list[TalkEvent] = [
+        READY,
+        TranscriptFinal(turn_id=1, text="book a table"),
+        LlmToken(turn_id=1, index=0, text="Sure."),
+        ReplyCancelled(turn_id=1, reason=CancelReason.RESUMED, heard_ms=0, heard_text=""),
+    ]
+    state = acted([At(0, event) for event in script])
+    assert shown(state) == ["", " ▌ book a table"]
+    state = talked(state, TranscriptPartial(turn_id=2, text="for two", stable_chars=3), 0)
+    assert shown(state) == ["", " ▌ book a table for two"]
+    state = talked(state, TranscriptFinal(turn_id=2, text="Book a table for two."), 0)
+    assert shown(state) == ["", " ▌ Book a table for two."]
+
+
 @pytest.mark.parametrize(
     ("turn", "is_lost", "note"),
     [
@@ -52,6 +74,12 @@ def test_what_was_not_heard_is_struck_through() -> None:
             TurnView(turn_id=1, reply="b", cancelled=CancelReason.BARGE_IN, heard_text=""),
             False,
             "You cut in before it was heard.",
+        ),
+        (TurnView(turn_id=1, reply="b", cancelled=CancelReason.RESUMED, heard_text=""), False, ""),
+        (
+            TurnView(turn_id=1, reply="b c", cancelled=CancelReason.RESUMED, heard_text="b"),
+            False,
+            "Taken back as you went on.",
         ),
         (TurnView(turn_id=1, outcome=TurnOutcome.FAILED), False, "It could not be answered."),
         (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH), False, "That was not understood."),

@@ -2,6 +2,7 @@ import io
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 from tests.voicecli.scenes import BARGE_IN, BEFORE, acted
@@ -17,6 +18,7 @@ from voicecli.tui.falls import (
     median_stretches,
     stretches,
 )
+from voicewire.messages import Speculation
 
 FALLS = TurnFalls().of(acted(BARGE_IN))
 
@@ -77,3 +79,10 @@ def test_a_stacked_bar_is_exactly_as_wide_as_there_is_room(
     console = Console(file=io.StringIO(), width=width)
     (line,) = console.render_lines(bar, pad=False)
     assert sum(segment.cell_length for segment in line) == width
+
+
+def test_what_was_saved_by_an_early_beginning_stands_above_the_chart() -> None:
+    turn = replace(FALLS[0].turn, speculation=Speculation(started=1, hit=1, saved_ms=310.4))
+    found = FALLS[0]._replace(turn=turn)
+    assert found.drawn != FALLS[0].drawn
+    assert drawn(full_falls((found,)), 60)[0].endswith("begun early: saved 310 ms ─")
