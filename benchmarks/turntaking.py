@@ -148,23 +148,25 @@ class _Call:
     def spoken_over(self, index: int) -> HeardReply | None:
         """The reply to something earlier that was heard when an utterance began."""
         said = self.said(index)
-        before = [
-            reply
-            for reply in self._record.replies
-            if said
-            and reply.first_audible_ns is not None
-            and reply.first_audible_ns <= said[0]
-            and self._record.utterances.get(reply.turn_id, index) < index
-        ]
-        return before[-1] if before else None
+        if said is None:
+            return None
+        for reply in reversed(self._record.replies):
+            first_ns, last_ns = reply.first_audible_ns, reply.last_audible_ns
+            if first_ns is None or last_ns is None or self._record.utterances.get(reply.turn_id, index) >= index:
+                continue
+            # One that was cancelled may have been pausing by itself just then.
+            return reply if first_ns <= said[0] and (said[0] <= last_ns or self._is_cancelled(reply)) else None
+        return None
+
+    def _is_cancelled(self, reply: HeardReply) -> bool:
+        turn = self._record.view.turn(reply.turn_id)
+        return turn is not None and turn.outcome is TurnOutcome.CANCELLED
 
     def stopped(self, reply: HeardReply, index: int) -> bool:
         """It was this utterance that stopped the reply, and none after it."""
         after = self.said(index + 1) if index + 1 < len(self._fixture.utterances) else None
-        turn = self._record.view.turn(reply.turn_id)
         last_ns = reply.last_audible_ns
-        is_cancelled = turn is not None and turn.outcome is TurnOutcome.CANCELLED
-        return is_cancelled and last_ns is not None and (after is None or last_ns < after[0])
+        return self._is_cancelled(reply) and last_ns is not None and (after is None or last_ns < after[0])
 
 
 def count(outcome: Outcome, taken: Take, shift_ms: int) -> None:
