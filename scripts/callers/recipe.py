@@ -36,6 +36,8 @@ class Cough(NamedTuple):
     bursts: int = 2
     voiced: float = 0.0
     """Share of the voice in it: 0 is breath alone, 1 clears a throat."""
+    length_ms: int = 320
+    """Of the first burst; the others are shorter."""
 
 
 class Slam(NamedTuple):

@@ -134,11 +134,11 @@ def _cough(cough: Cough) -> Wave:
     """Each burst: the glottis opens with a bang, breath follows, and the voice where there is one."""
     bursts = []
     for burst in range(cough.bursts):
-        length = _samples(320 - 60 * burst)
+        length = _samples(cough.length_ms - 60 * burst)
         at_ms = np.arange(length) * 1000 / RATE
         breath = _band(_white(cough.seed + burst, length), 400, 5000)
         bang = np.minimum(at_ms / 4, 1) * np.exp(-at_ms / 45)
-        tail = np.minimum(at_ms / 30, 1) * np.exp(-at_ms / 160) * 0.6
+        tail = np.minimum(at_ms / 30, 1) * np.exp(-at_ms / cough.length_ms * 2) * 0.6
         voice = _throat(length, 170 - 20 * burst)
         voice *= _loudness(breath) / _loudness(voice)
         bursts.append((breath * (1 - cough.voiced) + voice * cough.voiced) * (bang + tail) * 0.8**burst)

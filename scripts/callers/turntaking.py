@@ -233,11 +233,11 @@ NOISES = _group(
         "cough": ("A cough into the reply.", (RMS.says("what can you do"), noise(1700, Cough(41, voiced=0.1)))),
         "cough-hoarse": (
             "A cough with some voice in it into the reply.",
-            (SLT.says("what can you do"), noise(2600, Cough(46, bursts=3, voiced=0.65))),
+            (SLT.says("what can you do"), noise(2600, Cough(46, bursts=3, voiced=0.75))),
         ),
         "throat": (
             "Somebody clears their throat into the reply.",
-            (KAL.says("what can you do"), noise(2100, Cough(49, voiced=0.9))),
+            (KAL.says("what can you do"), noise(2100, Cough(49, voiced=1.0, length_ms=600))),
         ),
         "cough-once": ("One loud cough into the reply.", (RMS.says("what can you do"), noise(3300, Cough(48, 1, 0.8)))),
         "door": ("A door slams into the reply.", (AWB.says("what can you do"), noise(1400, Slam(51)))),
