@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "Serve voice sessions over WebSocket, and the page to talk from.",
     "replay": "Replay recorded callers, and draw where each millisecond went.",
     "compare": "Compare two saved runs, and say whether the second is slower.",
+    "tune": "Try settings of turn-taking, and say which one to choose.",
     "record": "Record the microphone as a fixture to fill in and replay.",
     "devices": "List the sound card's inputs and outputs, and test them.",
     "doctor": "Check what a conversation needs here: engines, port, sound, echo.",

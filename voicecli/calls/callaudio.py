@@ -23,13 +23,18 @@ Samples = NDArray[np.int16]
 
 def save(path: Path, fixture: Fixture, record: CallRecord) -> None:
     """Write the call as a stereo WAV of 48 kHz. Raises OSError."""
-    # An Opus fixture's WAV is the same audio before it was encoded.
-    spoken, rate = wavfile.read(fixture.audio_path(AudioCodec.WAV))
-    stereo = call_audio(fixture, record, _resampled(spoken.tobytes(), rate))
+    stereo = audible(fixture, record)
     try:
         soundfile.write(path, stereo, RATE, subtype="PCM_16", format="WAV")
     except soundfile.SoundFileError as error:
         raise OSError(str(error)) from None
+
+
+def audible(fixture: Fixture, record: CallRecord) -> Samples:
+    """The call as samples of shape (n, 2) at RATE."""
+    # An Opus fixture's WAV is the same audio before it was encoded.
+    spoken, rate = wavfile.read(fixture.audio_path(AudioCodec.WAV))
+    return call_audio(fixture, record, _resampled(spoken.tobytes(), rate))
 
 
 def call_audio(fixture: Fixture, record: CallRecord, spoken: Samples) -> Samples:

@@ -4,8 +4,11 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import NamedTuple
 
+import msgspec
 from msgspec import structs
 
 from voicecli.calls.call import CallSettings, first_of, place_call
@@ -20,11 +23,11 @@ from voiceserver import logs
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
-from voiceserver.engines.spec import EngineSpec, SpecError
+from voiceserver.engines.spec import EngineSpec, SpecError, did_you_mean, explain
 from voiceserver.service import Service
 from voiceserver.settings import LogFormat, LogLevel, ServerSettings, SettingsError, load
 from voiceserver.transport import Disconnected
-from voicewire.messages import EngineInfo, Engines
+from voicewire.messages import EngineInfo, Engines, TurnDetection
 
 DEFAULTS = {
     "vad": "silero",
@@ -69,6 +72,11 @@ class VirtualServer:
     @property
     def pipeline(self) -> str:
         return self._settings.pipeline.value
+
+    @property
+    def engines(self) -> Engines:
+        """As clients are told of them."""
+        return self._told
 
     def take(
         self,
@@ -146,8 +154,8 @@ def _check(role: Role, spec: EngineSpec) -> None:
     if role is Role.VAD or getattr(registry.engine_class(role, spec.name), "waits_on_loop", False):
         return
     raise SpecError(
-        f"--{role} {spec.name} works in real time, which --virtual has none of; choose --{role} scripted, whose"
-        f" delays are settings, such as '{DEFAULTS[role]}', or leave --virtual out"
+        f"--{role} {spec.name} works in real time, which a virtual clock has none of; choose --{role} scripted, whose"
+        f" delays are settings, such as '{DEFAULTS[role]}', or do without the virtual clock"
     )
 
 
@@ -158,3 +166,85 @@ def _described(role: Role, spec: EngineSpec) -> EngineInfo:
         of_fixture = ("text", "word")
         return EngineInfo(told.name, {key: value for key, value in told.settings.items() if key not in of_fixture})
     return told
+
+
+# --- settings that are tried one after another
+
+_NOT_OF_TURNS = (
+    *("port", "auth", "insecure_no_auth", "trust_proxy", "tls", "log_level", "log_format", "pipeline", "lead_ms"),
+    *("sessions", "sessions_per_address", "session_length_ms", "max_message_bytes"),
+    *("idle_timeout_ms", "llm_timeout_ms", "tts_timeout_ms"),
+)
+"""Settings of the server that decide nothing about when a turn ends. Texts are left out, too."""
+
+_HEARING = (Role.VAD, Role.STT)
+
+
+class Tried(NamedTuple):
+    """Settings as they reach a server."""
+
+    turn_detection: dict[str, bool | int | float | str]
+    """Asked for in `session_start`."""
+    flags: dict[str, str]
+    """Of the server itself."""
+
+
+def tried(values: Mapping[str, bool | int | float | str], flags: Mapping[str, str]) -> Tried:
+    """Settings by name: of turn detection, of the server, or of one of the engines that hear, such as `vad.threshold`.
+
+    Raises CliError for a name or a value that there is not.
+    """
+    engines = {role: EngineSpec.of(flags.get(role.value) or DEFAULTS[role.value]) for role in _HEARING}
+    turn_detection: dict[str, bool | int | float | str] = {}
+    server = dict(flags)
+    try:
+        for name, value in values.items():
+            role, dot, setting = name.partition(".")
+            if name not in (names := tunable(engines)):
+                raise SpecError(f"--sweep: there is no setting {name}{did_you_mean(name, names)}")
+            if dot:
+                spec = engines[Role(role)]
+                engines[Role(role)] = EngineSpec(spec.name, {**spec.settings, setting: value})
+                continue
+            asked = name in TurnDetection.__struct_fields__
+            EngineSpec("", {name: value}).convert(TurnDetection if asked else ServerSettings, where="--sweep")
+            if asked:
+                turn_detection[name] = value
+            else:
+                server[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        for role, spec in engines.items():
+            registry.describe(role, spec)
+    except SpecError as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+    except EngineError as error:
+        raise CliError(str(error), ExitCode.SERVER_FAILED) from error
+    return Tried(turn_detection, server | {role.value: str(spec) for role, spec in engines.items()})
+
+
+def tunable(engines: Mapping[Role, EngineSpec]) -> list[str]:
+    """The names that can be tried. Raises SpecError and EngineError for an engine that there is not."""
+    of_server = [
+        field.name
+        for field in msgspec.structs.fields(ServerSettings)
+        if field.name not in _NOT_OF_TURNS and isinstance(field.default, bool | int | float | Enum)
+    ]
+    of_turns = [name for name in TurnDetection.__struct_fields__ if name != "mode"]
+    of_engines = [
+        f"{role.value}.{setting.name}"
+        for role, spec in engines.items()
+        for setting in explain(registry.engine_class(role, spec.name).Settings)
+    ]
+    return [*dict.fromkeys(of_turns + of_server), *of_engines]
+
+
+def in_effect(names: Iterable[str], flags: Mapping[str, str], env: Mapping[str, str]) -> dict[str, object]:
+    """What the settings are without being swept, as far as there is one value for all fixtures."""
+    settings = load(flags, env)
+    engines = {
+        role: registry.describe(role, flags.get(role.value) or DEFAULTS[role.value]).settings for role in _HEARING
+    }
+    values = {}
+    for name in names:
+        role, dot, setting = name.partition(".")
+        values[name] = engines[Role(role)].get(setting) if dot else getattr(settings, name, None)
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
