@@ -147,10 +147,15 @@ def _progress() -> Iterator["Begin"]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
-        def begin(what: str, of: int) -> Callable[[], object]:
-            task = bars.add_task(what, total=of)
-            return lambda: bars.advance(task)
+    def begin(what: str, of: int) -> Callable[[], object]:
+        bars.start()
+        task = bars.add_task(what, total=of)
+        return lambda: bars.advance(task)
 
+    try:
         yield begin
+    finally:
+        bars.stop()

@@ -24,6 +24,8 @@ MAX_CUTS = 10
 def report(document: Tuning) -> Iterator[RenderableType]:
     yield Text("")
     yield _table(document)
+    if left_out := len(document.settings) - len(_rows(document)):
+        yield Text(f"{left_out} settings that others better are left out; --json and --html have them", style="dim")
     yield Text("")
     yield Padding(Scatter(document), (0, 0, 1, 0))
     yield from (Text(sentence, style=style) for sentence, style in verdict(document))
@@ -84,8 +86,7 @@ def _table(document: Tuning) -> Table:
     headings = ["cut off", "rate", "95 % interval", *(["missed"] if with_missed else [])]
     for heading in [*headings, "waiting p50", *(["p95"] if with_p95 else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
-    rows = _rows(document)
-    for index in rows:
+    for index in _rows(document):
         each = document.settings[index]
         is_chosen = index == document.chosen
         mark = "◆" if is_chosen else "●" if each.on_front else ""
@@ -94,9 +95,6 @@ def _table(document: Tuning) -> Table:
         cells += _cells(each.figures, with_missed, with_p95)
         style = CHOSEN if is_chosen else "" if each.on_front else "dim"
         table.add_row(*cells[:1], *cells[1:], style=style)
-    if left_out := len(document.settings) - len(rows):
-        table.caption = f"{left_out} settings that others better are left out; --json and --html have them"
-        table.caption_justify = "left"
     return table
 
 

@@ -6,6 +6,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
+from voicecli.reports.report import printable
 from voicecli.tuning.document import Tuning
 from voicecli.tuning.scale import Extent, Point, across, label, points, ticks, upwards
 
@@ -58,7 +59,8 @@ class Scatter:
         for point, row, column in reversed(placed):
             if (point.on_front or point.is_chosen) and (row, column) not in named:
                 named.add((row, column))
-                rows.label(row, column, label(self._document, self._points, point), _marked(point, marks)[1])
+                name = printable(label(self._document, self._points, point))
+                rows.label(row, column, name, _marked(point, marks)[1])
         labels = {_row(y, share): share for share in ticks(y, 5)}
         yield Text("utterances cut off", style="dim")
         for row in range(HEIGHT):
@@ -81,10 +83,10 @@ class Scatter:
         yield Text(told, style="dim")
 
     def _legend(self, marks: Marks) -> Text:
-        parts: list[str | tuple[str, str]] = [(" " * (_LEFT + 1) + "waiting, ms (p50)    ", "dim")]
+        parts: list[str | tuple[str, str]] = [("  waiting p50, ms   ", "dim")]
         if any(point.is_chosen for point in self._points):
-            parts += [(marks.chosen, CHOSEN), (" to choose   ", "dim")]
-        parts += [(marks.front, FRONT), (" on the front   ", "dim")]
+            parts += [(marks.chosen, CHOSEN), (" to choose  ", "dim")]
+        parts += [(marks.front, FRONT), (" on the front  ", "dim")]
         if any(not point.on_front and not point.is_chosen for point in self._points):
             parts += [(marks.other, OTHER), (" others", "dim")]
         return Text.assemble(*parts)

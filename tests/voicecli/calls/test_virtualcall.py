@@ -5,13 +5,16 @@ import pytest
 from tests.voicecli.peer import made, spoken
 from voicecli.calls.call import CallSettings
 from voicecli.calls.take import Take
-from voicecli.calls.virtualcall import VirtualServer, hearing
+from voicecli.calls.virtualcall import Tried, VirtualServer, hearing, in_effect, tried, tunable
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures import fixture as fixtures
 from voicecli.fixtures.fixture import Kind, When
 from voicecli.fixtures.microphone import record
+from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.scripted.tts import ScriptedTts
+from voiceserver.engines.spec import EngineSpec
+from voicewire.messages import TurnDetection
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
@@ -117,3 +120,50 @@ def test_what_the_server_sends_can_be_watched() -> None:
     )
     assert '"session_ready"' in str(seen[0][0])
     assert {now_ns % (20 * 10**6) for _, now_ns in seen} == {0}  # answers to what comes each 20 ms
+
+
+def test_what_is_tried_reaches_the_session_the_server_or_an_engine() -> None:
+    values = {"silence_ms": 400, "barge_in": False, "hangover_ms": 300, "vad.threshold": 0.4, "stt.final": 80}
+    assert tried(values, {"stt": "scripted(partial=0)"}) == Tried(
+        {"silence_ms": 400, "barge_in": False},
+        {"hangover_ms": "300", "vad": "silero(threshold=0.4)", "stt": "scripted(partial=0,final=80)"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "flags", "told"),
+    [
+        ({"silence": 400}, {}, "--sweep: there is no setting silence, did you mean silence_ms"),
+        ({"mode": "manual"}, {}, "--sweep: there is no setting mode"),
+        ({"port": 80}, {}, "--sweep: there is no setting port"),
+        ({"llm.ttft": 80}, {}, "--sweep: there is no setting llm.ttft"),
+        ({"vad.threshold": 0.4}, {"vad": "energy"}, "there is no setting vad.threshold.* vad.level, vad.margin"),
+        ({"silence_ms": 99}, {}, "--sweep: silence_ms must be between 100 and 10000, got 99"),
+        ({"silence_ms": "x"}, {}, "--sweep: silence_ms must be a whole number"),
+        ({"commit_timeout_ms": 30_001}, {}, "--sweep: commit_timeout_ms must be between 0 and 30000"),
+        ({"vad.threshold": 2}, {}, "--vad silero: threshold must be between 0.05 and 0.95, got 2"),
+        ({}, {"vad": "nobody"}, "--vad: there is no engine nobody"),
+    ],
+)
+def test_what_there_is_not_to_try_is_refused(values: dict[str, int], flags: dict[str, str], told: str) -> None:
+    with pytest.raises(CliError, match=told) as caught:
+        tried(values, flags)
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_every_setting_of_turn_detection_can_be_tried_and_none_of_the_network() -> None:
+    names = tunable({Role.VAD: EngineSpec("silero")})
+    assert {*TurnDetection.__struct_fields__} - {"mode"} <= set(names)
+    assert {"hangover_ms", "commit_timeout_ms", "vad.threshold"} <= set(names)
+    assert {"mode", "port", "host", "sessions", "tls", "token"} & set(names) == set()
+
+
+def test_what_is_in_effect_comes_from_the_environment_the_engine_or_the_default() -> None:
+    env = {"VOICECLI_SILENCE_MS": "700"}
+    names = ["silence_ms", "barge_in", "vad.level", "stt.final"]
+    assert in_effect(names, {"vad": "energy(level=-30)"}, env) == {
+        "silence_ms": 700,
+        "barge_in": True,
+        "vad.level": -30.0,
+        "stt.final": 150.0,
+    }
