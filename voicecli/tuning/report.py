@@ -138,10 +138,10 @@ def _cuts(document: Tuning) -> Iterator[RenderableType]:
 
 
 def place(each: CutUtterance) -> str:
-    """`1.11 s in, after “good morning”, in a pause of 700 ms, 340 ms of reply heard`."""
+    """`1.11 s in, after “good morning”, 700 ms pause, 340 ms of reply heard`."""
     cut = each.cut
     said = f"about after “{printable(_tail(cut.said))}”" if cut.said else "before a word"
-    pause = "" if cut.pause_ms is UNSET else f", in a pause of {cut.pause_ms:.0f} ms"
+    pause = "" if cut.pause_ms is UNSET else f", {cut.pause_ms:.0f} ms pause"
     heard = f", {cut.heard_ms:.0f} ms of reply heard" if cut.heard_ms else ""
     return f"{cut.into_ms / 1000:.2f} s in, {said}{pause}{heard}"
 

@@ -17,7 +17,7 @@ def test_a_setting_that_keeps_the_tolerance_ends_with_0_and_none_with_1(capsys: 
     assert main(["tune", PAUSE, "--sweep", "silence_ms=600,800"]) == ExitCode.GOOD
     told = capsys.readouterr().out
     assert "✓ choose silence_ms=800: 0 of 1 cut off (tolerance 5 %)" in told
-    assert "600  pause-700ms  1.27 s in, about after “good morning”, in a pause of 700" in told
+    assert "600  pause-700ms  1.27 s in, about after “good morning”, 700 ms pause" in told
     assert "to listen to them: --html FILE or --save-audio DIR" in told
     assert main(["tune", PAUSE, "--sweep", "silence_ms=500,600"]) == ExitCode.EXPECTATION_FAILED
     assert "✗ no setting keeps to 5 %" in capsys.readouterr().out

@@ -77,9 +77,9 @@ def test_what_was_never_answered_is_told() -> None:
 
 def test_who_was_cut_off_is_told_with_where_and_after_which_words() -> None:
     (each,) = cut_utterances(document(1, 0))
-    assert place(each) == "1.10 s in, about after “good morning”, in a pause of 700 ms"
+    assert place(each) == "1.10 s in, about after “good morning”, 700 ms pause"
     early = structs.replace(each, cut=structs.replace(each.cut, said="", heard_ms=340.4))
-    assert place(early) == "1.10 s in, before a word, in a pause of 700 ms, 340 ms of reply heard"
+    assert place(early) == "1.10 s in, before a word, 700 ms pause, 340 ms of reply heard"
     long = structs.replace(each, cut=structs.replace(each.cut, said="one two three four five"))
     assert "about after “… two three four five”" in place(long)
 
