@@ -19,6 +19,7 @@ COMMANDS = {
     "replay": "Replay recorded callers, and draw where each millisecond went.",
     "load": "Call with many callers at once, and find where the server bends.",
     "compare": "Compare two saved runs, and say whether the second is slower.",
+    "tune": "Try settings of turn-taking, and say which one to choose.",
     "record": "Record the microphone as a fixture to fill in and replay.",
     "devices": "List the sound card's inputs and outputs, and test them.",
     "doctor": "Check what a conversation needs here: engines, port, sound, echo.",

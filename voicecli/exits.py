@@ -32,6 +32,10 @@ class CliError(Exception):
         self.message = message
         self.exit_code = exit_code
 
+    def __reduce__(self) -> tuple[type["CliError"], tuple[str, ExitCode]]:
+        # By default it would come out of another process with its message alone.
+        return type(self), (self.message, self.exit_code)
+
 
 def cause_of(error: BaseException, *foreseen: type[BaseException]) -> BaseException:
     """What ended a group of tasks: the first of the foreseen errors in it, else its only one, else the group itself."""

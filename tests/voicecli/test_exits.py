@@ -1,5 +1,7 @@
 """Exit codes: what scripts branch on does not change."""
 
+import pickle
+
 from voicecli.exits import CliError, ExitCode, cause_of
 
 
@@ -20,6 +22,11 @@ def test_the_exit_codes_are_stable() -> None:
 def test_an_error_keeps_its_sentence_and_its_code() -> None:
     error = CliError("port 80 is taken", ExitCode.SERVER_FAILED)
     assert (str(error), error.message, error.exit_code) == ("port 80 is taken",) * 2 + (ExitCode.SERVER_FAILED,)
+
+
+def test_an_error_comes_whole_out_of_another_process() -> None:
+    error = pickle.loads(pickle.dumps(CliError("port 80 is taken", ExitCode.SERVER_FAILED)))
+    assert (error.message, error.exit_code) == ("port 80 is taken", ExitCode.SERVER_FAILED)
 
 
 def test_the_foreseen_error_of_a_group_goes_before_others_and_the_only_one_before_the_group() -> None:

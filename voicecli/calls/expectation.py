@@ -7,7 +7,7 @@ from msgspec import UNSET
 from voicecli.figures.run import Expectation, Turn
 from voicecli.figures.wer import WordErrors, word_errors
 from voicecli.fixtures.fixture import Fixture, Utterance
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 _GIVEN = (TurnOutcome.COMPLETED, TurnOutcome.CANCELLED)
 """Outcomes of a turn that was answered."""
@@ -34,8 +34,10 @@ def _expectation(name: str, failed: Sequence[str]) -> Expectation:
 
 
 def utterance_errors(utterance: Utterance, opened: Sequence[Turn]) -> WordErrors:
-    """Of the transcripts of all turns that an utterance opened, one after the other."""
-    heard = " ".join(turn.transcript_final for turn in opened if isinstance(turn.transcript_final, str))
+    """Of the transcripts of all turns that an utterance opened, one after the other. Those of a turn that was taken
+    back come again in the next."""
+    kept = [turn for turn in opened if turn.cancelled is not CancelReason.RESUMED]
+    heard = " ".join(turn.transcript_final for turn in kept if isinstance(turn.transcript_final, str))
     return word_errors(utterance.text, heard)
 
 
@@ -80,7 +82,7 @@ def _engine_failures(turns: Sequence[Turn]) -> list[str]:
 
 
 def _turn_failures(expected: int, turns: Sequence[Turn]) -> list[str]:
-    given = sum(turn.outcome in _GIVEN for turn in turns)
+    given = sum(turn.outcome in _GIVEN and turn.cancelled is not CancelReason.RESUMED for turn in turns)
     return [] if given == expected else [f"{given} turn{'s' * (given != 1)} instead of {expected}"]
 
 

@@ -3,7 +3,6 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 
 from msgspec import structs
@@ -11,6 +10,7 @@ from msgspec import structs
 from voicecli.calls.call import CallSettings, first_of, place_call
 from voicecli.calls.localserver import described
 from voicecli.calls.take import Take, concluded
+from voicecli.calls.virtualsettings import DEFAULTS, EXAMPLES
 from voicecli.calls.virtualtime import VirtualDeadlock, VirtualLoop, run_virtual
 from voicecli.client.memorywire import wire
 from voicecli.client.transport import CallError
@@ -20,7 +20,6 @@ from voicecli.fixtures.fixture import Fixture
 from voicecli.fixtures.microphone import Recording
 from voicecli.fixtures.truth import SpokenTruth
 from voiceserver import logs
-from voiceserver.clauses import ClauseSplitter
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
@@ -32,22 +31,9 @@ from voiceserver.transport import Disconnected
 from voicewire.clock import NS_PER_S
 from voicewire.messages import EngineInfo, Engines
 
-DEFAULTS = {
-    "vad": "silero",
-    "stt": "scripted(final=150ms)",
-    "llm": "scripted(ttft=300ms, pace=20ms)",
-    "tts": "scripted(ttfb=100ms)",
-}
-"""Engines where neither a flag nor the environment names another: the delays are typical ones of cloud services."""
-
-EXAMPLES = {**DEFAULTS, Role.END_OF_TURN: "scripted(probability=0.9, delay=100ms)"}
-
 WALL_TIME = "2026-01-05T10:00"
 """What a scripted persona says the time is: the real one would change the length of its answers."""
 
-
-_DELAYS = {"stt": "final", "llm": "ttft", "tts": "ttfb"}
-"""The setting of a scripted engine of each role that it is known by."""
 
 Watcher = Callable[[str | bytes, int], None]
 """Is shown each message that the server sends, and when."""
@@ -77,6 +63,11 @@ class VirtualServer:
     def told(self) -> Server:
         """Those of its settings that no message tells."""
         return described(self._settings, virtual=True)
+
+    @property
+    def engines(self) -> Engines:
+        """As clients are told of them."""
+        return self._told
 
     def take(
         self,
@@ -143,8 +134,8 @@ def _check(role: Role, spec: EngineSpec) -> None:
     if role is Role.VAD or getattr(registry.engine_class(role, spec.name), "waits_on_loop", False):
         return
     raise SpecError(
-        f"{role.flag} {spec.name} works in real time, which --virtual has none of; choose {role.flag} scripted, whose"
-        f" delays are settings, such as '{EXAMPLES[role]}', or leave --virtual out"
+        f"{role.flag} {spec.name} works in real time, which a virtual clock has none of; choose {role.flag} scripted,"
+        f" whose delays are settings, such as '{EXAMPLES[role]}', or do without the virtual clock"
     )
 
 
@@ -155,48 +146,3 @@ def _described(role: Role, spec: EngineSpec) -> EngineInfo:
         of_fixture = ("text", "word")
         return EngineInfo(told.name, {key: value for key, value in told.settings.items() if key not in of_fixture})
     return told
-
-
-def scripted(role: str, text: str, settings: Mapping[str, str | float]) -> str:
-    """A scripted engine as it is written, with `settings` where it says nothing of them; `delay` is short for the
-    setting that the role's engine is known by. Raises CliError.
-    """
-    try:
-        spec = EngineSpec.parse(text)
-        given = {_DELAYS[role] if name == "delay" else name: value for name, value in spec.settings.items()}
-        filled = EngineSpec(spec.name, {**settings, **given})
-        registry.describe(Role(role), filled)
-    except SpecError as error:
-        raise CliError(f"{role}: {error}", ExitCode.USAGE) from error
-    return str(filled)
-
-
-def delay_ms(role: str, engine: str) -> float:
-    """What the engine is known by. Raises SpecError."""
-    return float(registry.describe(Role(role), engine).settings[_DELAYS[role]])
-
-
-def known_vad(told: EngineInfo | None) -> str | None:
-    """The VAD that was used in a call, where it is here, too."""
-    if told is None:
-        return None
-    spec = EngineSpec(told.name, dict(told.settings))
-    try:
-        registry.describe(Role.VAD, spec)
-    except (SpecError, EngineError):
-        return None
-    return str(spec)
-
-
-def words(text: str) -> int:
-    """Tokens that a scripted language model says a reply with."""
-    return len(text.split())
-
-
-def words_of_first_clause(text: str) -> int:
-    """Of them, those that are said by when the first clause can be spoken."""
-    splitter = ClauseSplitter()
-    for number, token in enumerate(re.findall(r"\S+\s*", text), start=1):
-        if splitter.push(token):
-            return number
-    return words(text)

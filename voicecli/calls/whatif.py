@@ -11,7 +11,8 @@ from msgspec import UNSET, structs
 
 from voicecli.calls.call import CallSettings
 from voicecli.calls.plan import Planned
-from voicecli.calls.virtualcall import VirtualServer, delay_ms, known_vad, scripted, words, words_of_first_clause
+from voicecli.calls.virtualcall import VirtualServer
+from voicecli.calls.virtualsettings import delay_ms, known_vad, scripted, words, words_of_first_clause
 from voicecli.figures.change import ROLES, Change, Replacement, Stage
 from voicecli.figures.delays import (
     HANGOVER_MS,

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from voicecli.calls.expectation import utterance_errors
 from voicecli.figures.budget import LATENCIES, Samples
 from voicecli.figures.run import CallRun, Turn
 from voicecli.figures.wer import WordErrors
 from voicecli.fixtures.fixture import Fixture, Kind
 from voicewire.marks import Mark
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 
 class Called(NamedTuple):
@@ -41,7 +43,10 @@ def _errors(calls: Iterable[Called]) -> Iterator[WordErrors]:
 
 
 def _cutoffs(calls: Iterable[Called]) -> tuple[int, int]:
-    """Turns of an utterance beyond its first, and utterances that had a turn at all."""
+    """Turns of an utterance beyond its first, and utterances that had a turn at all.
+
+    One that was taken back before anything of its answer was heard is no turn of its own: the user was not cut off.
+    """
     committed = [
         sum(turn.utterance == index and _is_committed(turn) for turn in call.turns)
         for fixture, call in calls
@@ -53,5 +58,7 @@ def _cutoffs(calls: Iterable[Called]) -> tuple[int, int]:
 
 
 def _is_committed(turn: Turn) -> bool:
+    if turn.cancelled is CancelReason.RESUMED and (turn.reply_audio is UNSET or not turn.reply_audio.heard_ms):
+        return False
     answered = turn.outcome in (TurnOutcome.COMPLETED, TurnOutcome.CANCELLED)
     return answered or any(mark.mark is Mark.TURN_COMMITTED for mark in turn.marks)

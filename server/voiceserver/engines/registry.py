@@ -11,8 +11,10 @@ The class fills a role of `voiceserver.engines.roles`, has its settings as `Sett
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, Protocol, cast, overload
 
@@ -109,7 +111,7 @@ def _resolve(role: Role, source: Source) -> tuple[EntryPoint, EngineClass, msgsp
 def _declared(role: Role) -> dict[str, set[str]]:
     """Names with what they stand for. One package may be seen twice on the path; two may claim one name."""
     declared: dict[str, set[str]] = {}
-    for entry in entry_points(group=f"voicecli.{role}"):
+    for entry in _entry_points(role):
         declared.setdefault(entry.name, set()).add(entry.value)
     return declared
 
@@ -123,7 +125,17 @@ def _entry(role: Role, name: str) -> EntryPoint:
             f"{role.flag} {name}: two packages offer an engine of this name ({', '.join(sorted(declared[name]))});"
             " uninstall one of them"
         )
-    return next(iter(entry_points(group=f"voicecli.{role}", name=name)))
+    return next(entry for entry in _entry_points(role) if entry.name == name)
+
+
+def _entry_points(role: Role) -> tuple[EntryPoint, ...]:
+    return _on_path(f"voicecli.{role}", tuple(sys.path))
+
+
+@lru_cache(maxsize=32)
+def _on_path(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Kept, because it reads what all packages declare: a third of the time that a call on a virtual clock takes."""
+    return tuple(entry_points(group=group))
 
 
 def _load(role: Role, entry: EntryPoint) -> EngineClass:

@@ -10,11 +10,12 @@ import math
 import struct
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from voiceaudio.level import FULL_SCALE
 from voiceaudio.pcm import SAMPLE_BYTES, samples_of
@@ -48,8 +49,9 @@ class _Weights(NamedTuple):
 class SileroVad:
     """A neural VAD: frames of 32 ms at 16 kHz."""
 
-    class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        """None: the thresholds are the ear's."""
+    class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        threshold: Annotated[float, Meta(ge=0.05, le=0.95)] = 0.5
+        """From this probability of the network on, a frame counts as speech."""
 
     sample_rate = 16_000
     frame_samples = FRAME_SAMPLES
@@ -58,6 +60,7 @@ class SileroVad:
     """Its probability falls 90 ms (median) after the end of clean speech, 140 ms after the end of speech in noise."""
 
     def __init__(self, settings: Settings) -> None:
+        self._odds = _log_odds(settings.threshold)
         self._weights: _Weights | None = None
 
     async def start(self) -> None:
@@ -68,14 +71,19 @@ class SileroVad:
 
     def detector(self) -> "SileroDetector":
         assert self._weights is not None, "start the engine first"
-        return SileroDetector(self._weights)
+        return SileroDetector(self._weights, self._odds)
 
 
 class SileroDetector:
-    """One session's state: the last 4 ms of audio, and the recurrent cell."""
+    """One session's state: the last 4 ms of audio, and the recurrent cell.
 
-    def __init__(self, weights: _Weights) -> None:
+    The network's probabilities, moved so that those whose log odds are `odds` come out as 0.5, where the ear's
+    thresholds lie: both of them move along.
+    """
+
+    def __init__(self, weights: _Weights, odds: float = 0.0) -> None:
         self._weights = weights
+        self._odds = odds
         # Context, frame, and the frame's end mirrored; each of the four windows overlaps the next by half.
         self._audio = np.zeros(_CONTEXT + FRAME_SAMPLES + _CONTEXT, np.float32)
         self._windows = _strided(self._audio, 4, _WINDOW, _HOP)
@@ -114,7 +122,12 @@ class SileroDetector:
         cell *= gates[_HIDDEN : 2 * _HIDDEN]
         cell += gates[:_HIDDEN] * activations[3 * _HIDDEN :]
         np.multiply(gates[2 * _HIDDEN :], np.tanh(cell), out=hidden)
-        return 1 / (1 + math.exp(-float(weights.output @ np.maximum(hidden, 0)) - weights.output_bias))
+        log_odds = float(weights.output @ np.maximum(hidden, 0)) + weights.output_bias
+        return 1 / (1 + math.exp(self._odds - log_odds))
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def _strided(array: Floats, rows: int, columns: int, step: int) -> Floats:

@@ -4,20 +4,12 @@ import pytest
 
 from voicecli.calls.call import CallSettings
 from voicecli.calls.take import Take
-from voicecli.calls.virtualcall import (
-    VirtualServer,
-    delay_ms,
-    known_vad,
-    scripted,
-    words,
-    words_of_first_clause,
-)
+from voicecli.calls.virtualcall import VirtualServer
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures import fixture as fixtures
 from voicecli.fixtures.microphone import record
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.scripted.tts import ScriptedTts
-from voicewire.messages import EngineInfo
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
@@ -154,28 +146,3 @@ def test_what_the_server_sends_can_be_watched() -> None:
     )
     assert '"session_ready"' in str(seen[0][0])
     assert {now_ns % (20 * 10**6) for _, now_ns in seen} == {0}  # answers to what comes each 20 ms
-
-
-def test_a_scripted_engine_is_written_with_what_it_does_not_say_itself() -> None:
-    assert scripted("stt", "scripted(delay=120ms)", {"text": "a, b"}) == "scripted(text='a, b',final=120ms)"
-    assert delay_ms("stt", scripted("stt", "scripted(delay=120ms)", {})) == 120
-    assert delay_ms("llm", "scripted") == 0
-    with pytest.raises(CliError, match=r"tts: .*there is no setting pace"):
-        scripted("tts", "scripted(pace=1ms)", {})
-
-
-def test_a_vad_is_known_where_it_is_here() -> None:
-    assert known_vad(EngineInfo("energy", {})) == "energy"
-    assert (known_vad(EngineInfo("webrtc", {})), known_vad(EngineInfo("energy", {"x": 1})), known_vad(None)) == (
-        None,
-        None,
-        None,
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "count", "of_first_clause"),
-    [("Yes.", 1, 1), ("Yes. No.", 2, 1), ("It is noon now, I think.", 6, 4), ("well", 1, 1), ("", 0, 0)],
-)
-def test_words_are_counted_up_to_the_first_clause(text: str, count: int, of_first_clause: int) -> None:
-    assert (words(text), words_of_first_clause(text)) == (count, of_first_clause)

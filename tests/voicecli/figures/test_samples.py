@@ -1,19 +1,25 @@
+from typing import Any
+
 import msgspec
 import pytest
 
 from tests.voicecli.peer import made, spoken
-from voicecli.figures.run import CallRun, Latencies, MarkDocument, PacingDocument, Turn
+from voicecli.figures.run import CallRun, Latencies, MarkDocument, PacingDocument, ReplyAudio, Turn
 from voicecli.figures.samples import Called, samples
 from voicecli.figures.wer import WordErrors
 from voicecli.fixtures.fixture import Kind, When
 from voicewire.marks import ClockSide, Mark
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 PACING = PacingDocument(frames=1, late_frames=0, worst_late_ms=0.0, median_late_ms=0.0)
 FIXTURE = made(
     spoken("hello there"), spoken("good day", audio_ms=(1000, 1800), segments_ms=((1200, 1500),), when=When.AFTER_REPLY)
 )
 COMMITTED = (MarkDocument(mark=Mark.TURN_COMMITTED, t_ms=1.0, clock=ClockSide.SERVER),)
+
+
+TAKEN_BACK: dict[str, Any] = {"outcome": TurnOutcome.CANCELLED, "cancelled": CancelReason.RESUMED}
+HEARD = ReplyAudio(heard_ms=80.0, underruns=0, underrun_ms=0.0)
 
 
 def turn(turn_id: int, utterance: int, text: str = "", **fields: object) -> Turn:
@@ -42,6 +48,11 @@ def test_words_are_compared_by_utterance_and_those_unheard_are_errors() -> None:
     assert samples([Called(FIXTURE, split)]).words == WordErrors(0, 2, 0, 4)
 
 
+def test_words_of_a_turn_that_was_taken_back_are_those_of_the_next() -> None:
+    joined = call(turn(1, 0, "hello", **TAKEN_BACK), turn(2, 0, "hello there"))
+    assert samples([Called(FIXTURE, joined)]).words.errors == 2  # those of the second utterance
+
+
 @pytest.mark.parametrize(
     ("turns", "cutoffs", "utterances"),
     [
@@ -50,6 +61,8 @@ def test_words_are_compared_by_utterance_and_those_unheard_are_errors() -> None:
         ((turn(1, 0, outcome=TurnOutcome.CANCELLED), turn(2, 0), turn(3, 0)), 2, 1),
         ((turn(1, 0, outcome=TurnOutcome.NO_SPEECH), turn(2, 0)), 0, 1),
         ((turn(1, 0, outcome=TurnOutcome.FAILED, marks=COMMITTED), turn(2, 0)), 1, 1),
+        ((turn(1, 0, **TAKEN_BACK), turn(2, 0)), 0, 1),
+        ((turn(1, 0, **TAKEN_BACK, reply_audio=HEARD), turn(2, 0)), 1, 1),
     ],
 )
 def test_a_turn_that_leaves_some_of_the_utterance_to_another_is_a_false_cutoff(

@@ -22,8 +22,8 @@ PUBLISHED = (
 SPOKEN = np.concatenate([np.zeros(2048, np.int16), voice(1.0), np.zeros(4096, np.int16)])
 
 
-def started() -> SileroVad:
-    vad = SileroVad(SileroVad.Settings())
+def started(threshold: float = 0.5) -> SileroVad:
+    vad = SileroVad(SileroVad.Settings(threshold=threshold))
     asyncio.run(vad.start())
     return vad
 
@@ -34,6 +34,14 @@ def probabilities(detector: SileroDetector, samples: "np.ndarray[tuple[int], np.
 
 def test_the_probabilities_are_those_of_the_published_model() -> None:
     assert probabilities(started().detector(), SPOKEN)[: len(PUBLISHED)] == pytest.approx(PUBLISHED, abs=0.004)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.4, 0.8])
+def test_a_threshold_is_where_the_networks_own_probability_comes_out_as_one_half(threshold: float) -> None:
+    own = probabilities(started().detector(), SPOKEN)
+    moved = probabilities(started(threshold).detector(), SPOKEN)
+    assert [probability >= 0.5 for probability in moved] == [probability >= threshold for probability in own]
+    assert sorted(moved) == [moved[index] for index in sorted(range(len(own)), key=own.__getitem__)]
 
 
 def test_noise_is_no_speech() -> None:
