@@ -16,7 +16,8 @@ def bench(name: str, *settings: Setting) -> Bench:
 
 def test_what_is_swept_wins_over_what_the_fixture_asks_for() -> None:
     # The fixture itself asks for 1000 ms, because of its pause of 700.
-    made = bench("pause-700ms", (("silence_ms", 500),), (("silence_ms", 900),), (("hangover_ms", 200),))
+    fixed = ("endpointing", "fixed")
+    made = bench("pause-700ms", (("silence_ms", 500), fixed), (("silence_ms", 900), fixed), (fixed,))
     results = [made.results(setting, 0)[0] for setting in range(3)]
     assert [(each.is_cut, round(float(each.waited_ms or 0), -1)) for each in results] == [
         (True, 510.0),

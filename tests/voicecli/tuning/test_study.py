@@ -67,7 +67,7 @@ def test_what_is_swept_of_an_engine_is_not_told_as_its_setting() -> None:
 def test_what_the_environment_says_of_the_server_holds_where_it_is_not_swept() -> None:
     env = {"VOICECLI_SILENCE_MS": "800"}
     assert run(env=env).document.current == 1
-    told = run(env=env, sweep=["hangover_ms=200"], fixtures=[FIXTURES / "numbers"]).document
+    told = run(env=env, sweep=["endpointing=fixed"], fixtures=[FIXTURES / "numbers"]).document
     assert told.settings[0].figures.waiting_p50_ms == pytest.approx(810, abs=10)
 
 

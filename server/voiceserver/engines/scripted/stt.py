@@ -48,6 +48,8 @@ class ScriptedStt:
         """Audio heard for each word of a partial; 0: no partials."""
         lag: Milliseconds = 0.0
         """How much of the newest audio a partial does not know of yet."""
+        early: Milliseconds = 0.0
+        """How long before its end a word is recognised already: its beginning tells it. Only of what is said in a call."""
         jitter: Milliseconds = 0.0
         """Most that `final` differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
@@ -138,5 +140,6 @@ class ScriptedStt:
         """What was said in the audio, whose newest sample is heard now, and what of it a partial knows."""
         end_s = asyncio.get_running_loop().time()
         start_s = end_s - samples / SAMPLE_RATE
-        known = said(start_s, end_s - self._settings.lag / 1000).words if self._settings.partial else ""
+        known_s = end_s + (self._settings.early - self._settings.lag) / 1000
+        known = said(start_s, known_s).words if self._settings.partial else ""
         return said(start_s, end_s), known
