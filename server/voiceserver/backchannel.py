@@ -17,8 +17,9 @@ ECHOED_WORDS = 2
 """So many words in a row that are the reply's are its echo; one alone may be anybody's."""
 
 
-def is_backchannel(words: Words) -> bool:
-    """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too."""
+def is_backchannel(words: Words, *, is_partial: bool = False) -> bool:
+    """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too. A partial transcript is one while
+    it may become one: "I"."""
     if len(words) > LONGEST_NODDING:
         return all(word in _SOUNDS for word in words)
     at = 0
@@ -28,15 +29,18 @@ def is_backchannel(words: Words) -> bool:
         elif words[at] in _SOUNDS or words[at] in _NODS:
             at += 1
         else:
-            return False
+            return is_partial and at == len(words) - 1 and any(words[at] == phrase[0] for phrase in _PHRASES)
     return True
 
 
-def is_echo(words: Words, spoken: Words) -> bool:
+def is_echo(words: Words, spoken: Words, *, is_partial: bool = False) -> bool:
     """Whether the microphone heard the reply: `words` stand in a row in `spoken`, the reply's.
 
-    The recogniser hears an echo badly: a third of the words may be others, and the first and last are often cut.
+    The recogniser hears an echo badly: a third of the words may be others, and the first and last are often cut. Of a
+    partial transcript even one word is taken for an echo until there is another, unless it is an order.
     """
+    if is_partial and len(words) == 1:
+        return words[0] in spoken and not is_order(words)
     if len(words) < ECHOED_WORDS:
         return False
     least = max(ECHOED_WORDS, -(-2 * len(words) // 3))

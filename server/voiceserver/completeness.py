@@ -60,6 +60,7 @@ _ANSWERS = frozenset(
 _PARTICLES = word_list("in on off over out up down around through")
 """After a verb they end a sentence ("turn it on"), before a noun they do not."""
 _PRONOUNS = word_list("he she it we you they that this there these those")
+_LEADS = word_list("well so okay ok but and no yes yeah oh um uh er actually now then right please hey hello hi")
 _BEGINS_CLAUSE = word_list("if when while because although though unless until since as after before")
 """A sentence that begins so has a second part."""
 _BEGINS_SENTENCE = word_list("""
@@ -101,7 +102,7 @@ def completeness(text: str, locale: str = "en") -> Completeness:
         return Completeness.COMPLETE
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
-    return _by_grammar(words)
+    return _by_grammar(_without_lead(words))
 
 
 def _hesitates(words: Words) -> bool:
@@ -118,10 +119,16 @@ def _digits_at_end(words: Words) -> int:
     return digits
 
 
+def _without_lead(words: Words) -> Words:
+    """Without what a sentence may begin with before it begins."""
+    begins = next((at for at, word in enumerate(words) if word not in _LEADS), len(words) - 1)
+    return words[begins:]
+
+
 def _by_grammar(words: Words) -> Completeness:
     last = words[-1]
     if last in ("is", "are"):  # "what time is", but "I know what time it is"
-        return Completeness.UNKNOWN if words[-2:-1] and words[-2] in _PRONOUNS else Completeness.OPEN
+        return Completeness.COMPLETE if len(words) > _ENOUGH_WORDS and words[-2] in _PRONOUNS else Completeness.OPEN
     if last in _PARTICLES:
         return Completeness.UNKNOWN
     if last in _GOES_ON:

@@ -45,6 +45,7 @@ from voiceserver.turn_events import (
     Interrupted,
     JudgeTurn,
     MarkInstant,
+    PartialTranscribed,
     PauseReply,
     ReopenTurn,
     ReplyFailed,
@@ -458,7 +459,9 @@ class Session:
 
     def _transcribed(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
-            event = event._replace(is_echo=is_echo(words_of(event.text), words_of(self._speaking.text)))
+            is_partial = isinstance(event, PartialTranscribed)
+            heard, spoken = words_of(event.text), words_of(self._speaking.text)
+            event = event._replace(is_echo=is_echo(heard, spoken, is_partial=is_partial))
         self._apply(event)
 
     def _abandon_transcriptions(self) -> None:

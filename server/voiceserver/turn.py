@@ -379,7 +379,7 @@ class TurnMachine:
             return False
         words = words_of(utterance.finals.get(utterance.segment, utterance.partial))
         if words:
-            return not is_backchannel(words)
+            return not is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
         return utterance.segment not in utterance.finals and utterance.spoken_ns >= self._settings.barge_in_sure_ns
 
     def _pause_reply(self) -> list[Effect]:

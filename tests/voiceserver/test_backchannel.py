@@ -45,3 +45,12 @@ def test_nothing_spoken_has_no_echo() -> None:
 )
 def test_orders_are_for_the_one_who_answers(said: str, meant: bool) -> None:
     assert is_order(words_of(said)) is meant
+
+
+def test_a_partial_transcript_may_yet_become_a_nod_or_an_echo() -> None:
+    assert is_backchannel(("i",), is_partial=True)
+    assert not is_backchannel(("i",))
+    assert not is_backchannel(("i", "want"), is_partial=True)
+    assert is_echo(("ten",), SPOKEN, is_partial=True)
+    assert not is_echo(("ten",), SPOKEN)
+    assert not is_echo(("stop",), (*SPOKEN, "stop"), is_partial=True)

@@ -8,13 +8,17 @@ from msgspec import UNSET, Struct, UnsetType
 
 from voicecli.figures.run import CallRun, FixtureRuns, Run, Server, Turn
 from voicecli.figures.verdict import Answer, Sample, Side, Tolerance, Verdict, judge
-from voicewire.marks import BARGE_IN_STOP, VOICE_TO_VOICE, Span
+from voicewire.marks import BARGE_IN_STOP, STT_FINALIZATION, TTFT, TTS_TTFB, VOICE_TO_VOICE, Span
 from voicewire.messages import EngineInfo
 
 SCHEMA: Literal["voicecli.comparison/1"] = "voicecli.comparison/1"
 
 COMPARED = (VOICE_TO_VOICE, BARGE_IN_STOP)
-"""What a person notices. The stages explain it, and have no verdict of their own."""
+"""What a person notices. The stages explain it."""
+
+STAGES = (STT_FINALIZATION, TTFT, TTS_TTFB)
+"""What may have got slower without anybody noticing yet: where answers are begun early, a stage that waits for the
+commit anyway hides it. It is told, and counts, where voice-to-voice does not show it."""
 
 _ORDER = tuple(Answer)
 
@@ -72,15 +76,25 @@ def compare(baseline: Run, candidate: Run, tolerance: Tolerance | None = None, *
     interleaved = _interleaved(baseline, candidate)
     gathered = _paired if interleaved else _unpaired
     sides = {key: sides for pair in pairs for key, sides in gathered(*pair).items()}
-    judged = sum(bool(before.samples and after.samples) for before, after in sides.values())
+
+    def verdicts(spans: Sequence[Span]) -> dict[_Key, Verdict]:
+        chosen = {key: both for key, both in sides.items() if key.latency in {span.name for span in spans}}
+        judged = max(1, sum(bool(before.samples and after.samples) for before, after in chosen.values()))
+        return {
+            key: judge(before, after, tolerance, comparisons=judged, exact=exact, paired=interleaved)
+            for key, (before, after) in chosen.items()
+        }
+
+    noticed = verdicts(COMPARED)
+    slower = {key for key, verdict in noticed.items() if verdict.answer is Answer.REGRESSION}
+    hidden = {
+        key: verdict
+        for key, verdict in verdicts(STAGES).items()
+        if verdict.answer is Answer.REGRESSION and key._replace(latency=VOICE_TO_VOICE.name) not in slower
+    }
     turns = tuple(
-        ComparedTurn(
-            fixture=key.fixture,
-            utterance=key.utterance,
-            latency=key.latency,
-            verdict=judge(before, after, tolerance, comparisons=max(1, judged), exact=exact, paired=interleaved),
-        )
-        for key, (before, after) in sides.items()
+        ComparedTurn(fixture=key.fixture, utterance=key.utterance, latency=key.latency, verdict=verdict)
+        for key, verdict in (noticed | hidden).items()
     )
     return Comparison(
         schema=SCHEMA,
@@ -247,7 +261,7 @@ def _paired(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[S
 def _samples(fixture: str, call: CallRun) -> dict[_Key, list[Sample]]:
     samples: dict[_Key, list[Sample]] = {}
     for number, turn in enumerate(call.turns):
-        for span in COMPARED:
+        for span in (*COMPARED, *STAGES):
             if (sample := _sample(turn, span)) is not None:
                 key = _Key(fixture, number if turn.utterance is UNSET else turn.utterance, span.name)
                 samples.setdefault(key, []).append(sample)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from voicecli.figures.comparison import ComparedTurn, Comparison
+from voicecli.figures.comparison import STAGES, ComparedTurn, Comparison
 from voicecli.figures.verdict import Answer, Finding, StageChange, Tolerance
 from voicecli.figures.waterfall import BY_NAME
 from voicecli.reports.report import BAD, GOOD, WARNING, printable
@@ -55,6 +55,8 @@ def _turn(turn: ComparedTurn) -> Iterator[Text]:
     )
     line.append(f"  (n={before} and {after})", style="not bold dim")
     yield line
+    if turn.latency in {span.name for span in STAGES}:
+        yield Text("      voice-to-voice does not show it: the stage was at work before it was waited for")
     for finding in verdict.findings:
         yield Text(f"      {sentence(finding)}")
     if verdict.answer is Answer.UNRELIABLE:

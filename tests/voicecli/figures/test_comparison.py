@@ -201,3 +201,29 @@ def test_engines_that_were_chosen_to_alternate_are_no_obstacle() -> None:
     other = in_series(*good, engines=BEFORE.engines | {"tts": EngineInfo("espeak")})
     compared = compare(in_series(*good), other)
     assert (compared.forced, compared.notes) == ((), (f"tts: {BEFORE.engines['tts'].name} against espeak",))
+
+
+def hidden(tts_ms: float, endpointing_ms: float = 500.0) -> Run:
+    """Speech synthesis is at work before the commit: voice-to-voice does not depend on it."""
+    turns = [
+        msgspec.structs.replace(
+            turn(0, endpointing=endpointing_ms + number),
+            latencies=Latencies(voice_to_voice_ms=endpointing_ms + number, tts_ttfb_ms=tts_ms + number / 10),
+        )
+        for number in range(6)
+    ]
+    return document(fixture([call(each) for each in turns]))
+
+
+def test_a_stage_that_got_slower_unnoticed_is_told_and_counts() -> None:
+    compared = compare(hidden(80.0), hidden(140.0))
+    assert compared.answer is Answer.REGRESSION
+    assert [(each.latency, each.verdict.answer) for each in compared.turns] == [
+        ("voice_to_voice", Answer.NO_CHANGE),
+        ("tts_ttfb", Answer.REGRESSION),
+    ]
+
+
+def test_one_that_voice_to_voice_shows_is_not_told_twice_nor_one_that_did_not_get_slower() -> None:
+    for candidate in (hidden(140.0, 560.0), hidden(80.0), hidden(20.0)):
+        assert [each.latency for each in compare(hidden(80.0), candidate).turns] == ["voice_to_voice"]

@@ -49,7 +49,7 @@ class ScriptedStt:
         lag: Milliseconds = 0.0
         """How much of the newest audio a partial does not know of yet."""
         early: Milliseconds = 0.0
-        """How long before its end a word is recognised already: its beginning tells it. Only of what is said in a call."""
+        """How long before its end a word is known already, by its beginning. Only where what is said is heard."""
         jitter: Milliseconds = 0.0
         """Most that `final` differs by, either way."""
         seed: Annotated[int, Meta(ge=0)] = 0
