@@ -10,7 +10,8 @@ LABEL = "versus"
 
 SETTINGS = (
     *("vad", "stt", "llm", "tts", "llm_url", "llm_model", "pipeline"),
-    *("silence_ms", "hangover_ms", "commit_timeout_ms", "barge_in_ms", "lead_ms"),
+    *("silence_ms", "endpointing", "resume_ms", "speculation", "speculation_tries", "speculation_waste"),
+    *("hangover_ms", "commit_timeout_ms", "barge_in_ms", "barge_in_sure_ms", "lead_ms", "end_of_turn"),
 )
 """Of the own server, that may differ between the sides."""
 

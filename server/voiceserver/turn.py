@@ -174,6 +174,8 @@ class TurnMachine:
         self._is_paused = False
         self._false_alarms = 0
         """How often the reply was paused for nothing."""
+        self._has_partials = False
+        """The recogniser has told words of a segment before its end."""
         self._heard_ns: int | None = None
         self._endpointing = Endpointing(EndpointingSettings(settings.silence_ns, settings.is_adaptive), settings.locale)
         self._speculator = Speculator(settings.speculation, settings.locale)
@@ -335,6 +337,7 @@ class TurnMachine:
         if event.segment != utterance.segment or event.text == utterance.partial:
             return effects
         utterance.partial = event.text
+        self._has_partials |= bool(event.text)
         utterance.is_stable = event.stable_chars >= len(event.text)
         effects += self._interrupt_when_sure(utterance)
         text = utterance.text()
@@ -380,7 +383,11 @@ class TurnMachine:
         words = words_of(utterance.finals.get(utterance.segment, utterance.partial))
         if words:
             return not is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
-        return utterance.segment not in utterance.finals and utterance.spoken_ns >= self._settings.barge_in_sure_ns
+        if utterance.segment in utterance.finals:
+            return False
+        # A recogniser that tells words while they are spoken would have told some: this is more likely a noise.
+        patience = 2 if self._has_partials else 1
+        return utterance.spoken_ns >= patience * self._settings.barge_in_sure_ns
 
     def _pause_reply(self) -> list[Effect]:
         if self._reply is None or self._is_paused:

@@ -13,6 +13,8 @@ SILENCE = str(Path(__file__).parents[2] / "fixtures" / "silence")
 @pytest.fixture(autouse=True)
 def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICECLI_ENDPOINTING", "fixed")
+    monkeypatch.setenv("VOICECLI_SPECULATION", "false")
     assert main(["replay", NUMBERS, "--virtual", "--save", "a"]) == ExitCode.GOOD
     capsys.readouterr()
 

@@ -251,6 +251,19 @@ def test_speech_without_words_cancels_it_when_it_lasts() -> None:
     assert of(CancelReply, book.hears(4700, 4700)) == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
+def test_a_recogniser_that_tells_words_as_they_are_spoken_is_given_longer_to() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    book.stops(1200, 1000)
+    book.finally_(1210, QUESTION)
+    book.hears(1260)
+    book.waits(1300)
+    book.starts(4000)
+    assert of(CancelReply, book.hears(5399, 5399)) == []
+    assert of(CancelReply, book.hears(5400, 5400)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
 def test_nods_and_its_own_echo_never_do_however_long() -> None:
     for event in (PartialTranscribed(2, 0, "yeah", 4), PartialTranscribed(2, 0, "it is ten", 9, is_echo=True)):
         book = Playbook().replying()

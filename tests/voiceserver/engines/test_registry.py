@@ -74,6 +74,7 @@ def test_an_engine_is_described_with_its_settings_in_effect() -> None:
             "text": "what can you do",
             "word": 0.0,
             "lag": 0.0,
+            "early": 0.0,
             "final": 80.0,
             "partial": 200.0,
             "jitter": 0.0,
