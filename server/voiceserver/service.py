@@ -10,7 +10,7 @@ from voiceserver.auth import Authenticator, authenticator
 from voiceserver.conversation import Conversation, ConversationStore
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
-from voiceserver.engines.roles import EngineError, Stt
+from voiceserver.engines.roles import EngineError, Stt, Tts
 from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
 from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings
@@ -34,8 +34,10 @@ GOODBYE_S = 2.0
 class Service:
     """`async with` starts the engines and ends them, sessions first. Raises SettingsError, SpecError or EngineError."""
 
-    def __init__(self, settings: ServerSettings, clock: Clock, *, stt: Stt | None = None) -> None:
-        """`stt` takes the place of the recogniser that the settings ask for; clients are told of the latter."""
+    def __init__(
+        self, settings: ServerSettings, clock: Clock, *, stt: Stt | None = None, tts: Tts | None = None
+    ) -> None:
+        """`stt` and `tts` take the place of those that the settings ask for; clients are told of the latter."""
         self._authenticator: Authenticator = authenticator(settings)
         self._clock = clock
         specs = settings.engines()
@@ -44,7 +46,7 @@ class Service:
             vad=registry.create(Role.VAD, specs[Role.VAD]),
             stt=stt or registry.create(Role.STT, specs[Role.STT]),
             llm=registry.create(Role.LLM, specs[Role.LLM]),
-            tts=registry.create(Role.TTS, specs[Role.TTS]),
+            tts=tts or registry.create(Role.TTS, specs[Role.TTS]),
             end_of_turn=registry.create(Role.END_OF_TURN, judge) if judge else None,
         )
         self.engines = Engines(

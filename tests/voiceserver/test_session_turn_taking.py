@@ -1,6 +1,9 @@
 """A session's turn-taking as a caller hears it: answers begun early, replies that pause, turns that are taken back, and
 callers who are odd. On the virtual clock, so every figure is exact."""
 
+import pytest
+
+from benchmarks.heard import barge_in
 from tests.voiceserver.stages import Caller, Script, converse, opened
 from voicewire.frames import AudioFrame
 from voicewire.marks import Mark
@@ -227,3 +230,10 @@ def test_who_interrupts_twice_is_answered_at_last() -> None:
     for cancelled in caller.all(ReplyCancelled):
         after = caller.heard[caller.heard.index(cancelled) :]
         assert not [frame for frame in after if isinstance(frame, AudioFrame) and frame.turn_id == cancelled.turn_id]
+
+
+@pytest.mark.parametrize("into_reply_ms", [777, 3210, 5432])
+def test_the_words_told_as_heard_are_those_in_the_audio_that_was_played(into_reply_ms: int) -> None:
+    cut = barge_in(into_reply_ms)
+    assert cut.told == cut.found
+    assert len(cut.told.split()) > into_reply_ms // 400

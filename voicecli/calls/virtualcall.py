@@ -22,7 +22,7 @@ from voicecli.fixtures.truth import SpokenTruth
 from voiceserver import logs
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
-from voiceserver.engines.roles import EngineError
+from voiceserver.engines.roles import EngineError, Tts
 from voiceserver.engines.scripted.stt import ScriptedStt, Spoken
 from voiceserver.engines.spec import EngineSpec, SpecError
 from voiceserver.service import Service
@@ -42,10 +42,11 @@ Watcher = Callable[[str | bytes, int], None]
 class VirtualServer:
     """The server of virtual calls; settings from `flags` (None is not given) and `env`.
 
-    Raises CliError, where an engine cannot run on a virtual clock too.
+    Raises CliError, where an engine cannot run on a virtual clock too. `tts` takes the place of the one asked for.
     """
 
-    def __init__(self, flags: Mapping[str, object], env: Mapping[str, str]) -> None:
+    def __init__(self, flags: Mapping[str, object], env: Mapping[str, str], *, tts: Tts | None = None) -> None:
+        self._tts = tts
         try:
             own = {"auth": "none", "tls": "off"}
             defaults = "".join(f'{role} = "{engine}"\n' for role, engine in DEFAULTS.items())
@@ -96,7 +97,8 @@ class VirtualServer:
         served = self._served()
         truth = SpokenTruth(schedule=recording.schedule)
         try:
-            async with Service(served, loop, stt=self._hearing(truth)) as service, asyncio.TaskGroup() as tasks:
+            stt = self._hearing(truth)
+            async with Service(served, loop, stt=stt, tts=self._tts) as service, asyncio.TaskGroup() as tasks:
                 service.engines = self._told
                 client_end, server_end = wire(Disconnected)
                 server_end.watch = lambda data: watch(data, loop.now_ns())
