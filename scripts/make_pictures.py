@@ -18,11 +18,14 @@ from voicewire.clock import SystemClock
 
 ROOT = Path(__file__).parents[1]
 CLOUD = {
-    "stt": "scripted(text='what will the weather be like in london tomorrow', final=250ms)",
+    "stt": "scripted(text='what will the weather be like in london tomorrow', word=330ms, final=250ms)",
     "llm": "scripted(ttft=400ms, pace=25ms)",
     "tts": "scripted(ttfb=150ms, rtf=0.05)",
 }
 """Engines with the delays of typical cloud services, declared."""
+
+FIXED = {"endpointing": "fixed", "speculation": "false"}
+"""A turn ends with a silence of 600 ms, and is answered then."""
 
 # Rich's own frame fetches a font from a CDN.
 FRAME = """\
@@ -74,8 +77,12 @@ def main() -> int:
     draw(
         ROOT / "docs" / "overlap.svg",
         [
-            (f"--pipeline {name}, cloud-like delays", run_precisely(call({**CLOUD, "pipeline": name})))
-            for name in ("overlapped", "sequential")
+            (f"{title}, cloud-like delays", run_precisely(call({**CLOUD, **flags})))
+            for title, flags in (
+                ("begun early", {}),
+                ("overlapped", FIXED),
+                ("one stage after the other", {**FIXED, "pipeline": "sequential"}),
+            )
         ],
     )
     return 0
