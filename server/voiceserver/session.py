@@ -18,6 +18,7 @@ from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
 from voiceserver.judging import Judging
 from voiceserver.logs import SessionLog
+from voiceserver.loudness import Loudness
 from voiceserver.negotiation import turn_settings
 from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
@@ -175,6 +176,7 @@ class Session:
             clock=clock,
             log=self._log,
         )
+        self._loudness = Loudness(self._hearing.rate)
         self._judging = (
             Judging(engines.end_of_turn, self._hearing.rate, emit=self._apply, log=self._log)
             if engines.end_of_turn is not None
@@ -308,6 +310,7 @@ class Session:
                 if not text.strip():
                     message = "text_input: the text is blank"
                     raise ProtocolError(ErrorCode.INVALID_FIELD, message, field="text")
+                self._loudness.turn_opened()  # whatever was spoken before, this was not
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
                 self._outbox.put(ClockOffset.answer(received, now_ns, self._clock.now_ns()))
@@ -317,10 +320,16 @@ class Session:
     # --- what the microphone hears (HearingListener)
 
     def speech_opened(self, at_ns: int, position_ms: float, audio: bytes) -> None:
-        self._apply(SpeechStartedEvent(at_ns, position_ms))
-        self.speech_continued(audio)
+        self._loudness.segment_opened()
+        self._loudness.feed(audio)
+        self._apply(SpeechStartedEvent(at_ns, position_ms, self._loudness.is_faint))
+        self._transcribe(audio)
 
     def speech_continued(self, audio: bytes) -> None:
+        self._loudness.feed(audio)
+        self._transcribe(audio)
+
+    def _transcribe(self, audio: bytes) -> None:
         if self._transcriptions:
             self._transcriptions[max(self._transcriptions)][0].feed(audio)
             if self._judging is not None:
@@ -331,7 +340,7 @@ class Session:
         self._apply(SpeechStoppedEvent(last_speech_ns, position_ms))
 
     def audio_heard(self, until_ns: int, last_speech_ns: int | None) -> None:
-        self._apply(AudioHeard(until_ns, last_speech_ns))
+        self._apply(AudioHeard(until_ns, last_speech_ns, self._loudness.is_faint))
 
     def audio_ended(self) -> None:
         self._apply(AudioEnded())
@@ -419,9 +428,11 @@ class Session:
             case DropSpeculation(_, attempt):
                 self._apply(SpeculationWasted(self._speaking.drop(attempt)))
             case AdoptSpeculation(turn_id, attempt, text):
+                self._loudness.turn_committed()
                 self._committed(turn_id, text)
                 self._speaking.adopt(attempt, self._clock.now_ns())
             case StartReply(turn_id, text):
+                self._loudness.turn_committed()
                 self._committed(turn_id, text)
                 self._speaking.start(turn_id, self.conversation.messages, self._spawn)
             case PauseReply(turn_id):
@@ -442,6 +453,8 @@ class Session:
                 self._outbox.put(Error(code=code, message=message, turn_id=turn_id))
 
     def _start_transcription(self, turn_id: int, segment: int) -> None:
+        if segment == 0:
+            self._loudness.turn_opened()
         if self._judging is not None:
             self._judging.speech_started(turn_id)
         transcription = Transcription(
@@ -460,7 +473,8 @@ class Session:
     def _transcribed(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
             is_partial = isinstance(event, PartialTranscribed)
-            heard, spoken = words_of(event.text), words_of(self._speaking.text)
+            text = event.text[: event.stable_chars] if isinstance(event, PartialTranscribed) else event.text
+            heard, spoken = words_of(text), words_of(self._speaking.text)
             event = event._replace(is_echo=is_echo(heard, spoken, is_partial=is_partial))
         self._apply(event)
 

@@ -121,10 +121,12 @@ class _Utterance:
     """Final transcripts by segment."""
     partial: str = ""
     """The newest partial of the segment that has no final yet."""
-    is_stable: bool = True
-    """The recogniser does not expect that partial to change."""
+    stable_chars: int = 0
+    """So much of it is not expected to change."""
     is_echo: bool = False
     """The segment's words are those of the reply."""
+    is_faint: bool = False
+    """The segment is much fainter than the user was."""
     has_partial: bool = False
     last_speech_ns: int = 0
     """So far."""
@@ -140,6 +142,11 @@ class _Utterance:
     @property
     def transcribed(self) -> bool:
         return len(self.finals) == self.segment + 1
+
+    @property
+    def is_stable(self) -> bool:
+        """The recogniser does not expect its words to change."""
+        return self.transcribed or self.stable_chars == len(self.partial)
 
     @property
     def spoken_ns(self) -> int:
@@ -258,13 +265,14 @@ class TurnMachine:
         utterance.silence_ns = 0
         utterance.partial = ""
         utterance.is_echo = False
+        utterance.is_faint = event.is_faint
         utterance.finished = None
         utterance.ended = False
         if reply is not None:
             if event.at_ns <= reply.committed_ns + self._settings.resume_ns:
                 utterance.resumes = reply.to
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
-            if not self._false_alarms:
+            if not self._false_alarms and not event.is_faint:
                 effects += self._pause_reply()
         return [
             *effects,
@@ -297,10 +305,11 @@ class TurnMachine:
             return []
         utterance.last_speech_ns = event.last_speech_ns
         utterance.silence_ns = event.until_ns - event.last_speech_ns
+        utterance.is_faint = event.is_faint
         if self._reply is None:
             return []
         effects = self._interrupt_when_sure(utterance)
-        if self._reply is not None and utterance.spoken_ns >= self._settings.barge_in_ns:
+        if self._reply is not None and not event.is_faint and utterance.spoken_ns >= self._settings.barge_in_ns:
             effects += self._pause_reply()
         return effects
 
@@ -334,14 +343,16 @@ class TurnMachine:
             effects += self._interrupt_when_sure(utterance)
             text = utterance.text()
             return [*effects, ShowTranscript(utterance.turn_id, text, len(text))]
-        if event.segment != utterance.segment or event.text == utterance.partial:
+        stable_chars = min(event.stable_chars, len(event.text))
+        is_news = event.text != utterance.partial or stable_chars > utterance.stable_chars
+        if event.segment != utterance.segment or not is_news:
             return effects
         utterance.partial = event.text
         self._has_partials |= bool(event.text)
-        utterance.is_stable = event.stable_chars >= len(event.text)
+        utterance.stable_chars = stable_chars
         effects += self._interrupt_when_sure(utterance)
         text = utterance.text()
-        stable = len(text) - len(event.text) + min(event.stable_chars, len(event.text))
+        stable = len(text) - len(event.text) + utterance.stable_chars
         return [*effects, ShowTranscript(utterance.turn_id, text, stable)]
 
     def _transcription_failed(self, event: TranscriptionFailed) -> list[Effect]:
@@ -378,9 +389,10 @@ class TurnMachine:
 
     def _is_interruption(self, utterance: _Utterance) -> bool:
         """Enough speech in one segment (two coughs are no sentence), and words; or so much that they do not matter."""
-        if utterance.spoken_ns < self._settings.barge_in_ns or utterance.is_echo:
+        if utterance.spoken_ns < self._settings.barge_in_ns or utterance.is_echo or utterance.is_faint:
             return False
-        words = words_of(utterance.finals.get(utterance.segment, utterance.partial))
+        # Of a partial, what the recogniser still doubts is left out: "but" may yet become "right".
+        words = words_of(utterance.finals.get(utterance.segment, utterance.partial[: utterance.stable_chars]))
         if words:
             return not is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
         if utterance.segment in utterance.finals:

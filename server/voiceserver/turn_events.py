@@ -14,6 +14,8 @@ class SpeechStarted(NamedTuple):
     """When the first speech was spoken, on the server's clock; before the VAD could know of it."""
     position_ms: float = 0.0
     """The same in the microphone audio."""
+    is_faint: bool = False
+    """Much fainter than the user was so far."""
 
 
 class SpeechStopped(NamedTuple):
@@ -30,6 +32,8 @@ class AudioHeard(NamedTuple):
     """When the newest sample was spoken."""
     last_speech_ns: int | None
     """When the newest speech of the open segment was spoken; None outside a segment."""
+    is_faint: bool = False
+    """The segment so far is much fainter than the user was."""
 
 
 class AudioEnded(NamedTuple):

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -401,7 +402,7 @@ def test_whatever_happens_turns_start_once_end_once_and_one_reply_is_given_at_a_
         now_ms += delay_ms
         if isinstance(event, SpeechStarted | SpeechStopped | AudioHeard):
             fields = {"at_ns", "last_speech_ns", "until_ns"} & set(event._fields)
-            values = {name: now_ms * NS_PER_MS for name in fields if getattr(event, name) is not None}
+            values: dict[str, Any] = {name: now_ms * NS_PER_MS for name in fields if getattr(event, name) is not None}
             event = event._replace(**values)
         for effect in machine.step(event, now_ms * NS_PER_MS):
             match effect:

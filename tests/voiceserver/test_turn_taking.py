@@ -272,6 +272,23 @@ def test_nods_and_its_own_echo_never_do_however_long() -> None:
         assert of(CancelReply, book.hears(6000, 6000)) == []
 
 
+def test_what_is_much_fainter_than_the_user_neither_pauses_nor_cancels_it() -> None:
+    book = Playbook().replying()
+    assert of(PauseReply, book.at(4000, SpeechStarted(4000 * NS_PER_MS, is_faint=True))) == []
+    effects = book.at(6000, AudioHeard(6000 * NS_PER_MS, 6000 * NS_PER_MS, is_faint=True))
+    effects += book.partly(6000, "stop", turn=2)
+    assert (of(PauseReply, effects), of(CancelReply, effects)) == ([], [])
+
+
+def test_words_that_the_recogniser_still_doubts_cancel_nothing() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.hears(4300, 4300)
+    assert of(CancelReply, book.partly(4300, "but", turn=2, stable=False)) == []
+    assert of(CancelReply, book.partly(4350, "but no", turn=2, stable=False)) == []
+    assert of(CancelReply, book.partly(4400, "but no", turn=2)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
 def test_a_click_pauses_it_no_longer_than_it_lasts_and_late_words_are_waited_for_a_moment() -> None:
     book = Playbook().replying()
     book.starts(4000)
