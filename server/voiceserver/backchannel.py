@@ -8,6 +8,8 @@ _SOUNDS = word_list(
 _NODS = word_list(
     "alright cool exactly good great indeed interesting nice okay ok right sure true yea yeah yep yes yup"
 )
+_NOTHING_YET = word_list("a an and but i'm ma'am so the to")
+"""Words that say nothing alone: more comes, or the recogniser heard a hum."""
 _PHRASES = frozenset({("i", "see"), ("got", "it"), ("of", "course"), ("all", "right"), ("very", "good"), ("go", "on")})
 
 LONGEST_NODDING = 3
@@ -21,12 +23,12 @@ def is_backchannel(words: Words, *, is_partial: bool = False) -> bool:
     """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too. A partial transcript is one while
     it may become one: "I"."""
     if len(words) > LONGEST_NODDING:
-        return all(word in _SOUNDS for word in words)
+        return all(word in _SOUNDS or word in _NOTHING_YET for word in words)
     at = 0
     while at < len(words):
         if words[at : at + 2] in _PHRASES:
             at += 2
-        elif words[at] in _SOUNDS or words[at] in _NODS:
+        elif words[at] in _SOUNDS or words[at] in _NODS or words[at] in _NOTHING_YET:
             at += 1
         else:
             return is_partial and at == len(words) - 1 and any(words[at] == phrase[0] for phrase in _PHRASES)

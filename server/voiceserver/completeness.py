@@ -20,9 +20,11 @@ class Completeness(Enum):
 
 
 _HESITATIONS = word_list("ah eh em er erm hm hmm mm uh uhm um well")
-_THINKING = (
+_UNFINISHED = (
     ("let", "me", "think"), ("let", "me", "see"), ("let's", "see"), ("you", "know"), ("i", "mean"), ("hold", "on"),
     ("one", "moment"), ("kind", "of"), ("sort", "of"), ("i", "think"), ("i", "guess"),
+    ("tell", "me"), ("show", "me"), ("give", "me"), ("send", "me"), ("remind", "me"), ("let", "me"), ("call", "my"),
+    ("in", "eighteen"), ("in", "nineteen"), ("in", "twenty"),
 )  # fmt: skip
 _GOES_ON = word_list("""
     a an the my your his her its our their this these those some any every each another
@@ -41,22 +43,12 @@ _ENDS_ELLIPSIS = word_list(
 """Of those, what may end a short answer or a question: "of course I can", "I would like to", "why"."""
 _ANSWERS = frozenset(
     {
-        *("yes", "yeah", "yep", "no", "nope", "okay", "ok", "sure", "thanks", "what", "why", "who", "help", "continue"),
-        *(
-            "yes please",
-            "no thanks",
-            "thank you",
-            "no thank you",
-            "please do",
-            "not really",
-            "i don't know",
-            "of course",
-        ),
+        *("yes please", "no thanks", "thanks", "thank you", "no thank you", "please do", "not really", "i don't know"),
         *("stop", "stop it", "stop that", "wait", "enough", "quiet", "be quiet", "cancel", "cancel that", "never mind"),
-        *("go on", "go ahead", "say that again", "repeat that", "that's all", "that is all", "goodbye", "bye"),
+        *("go on", "go ahead", "continue", "say that again", "repeat that", "that's all", "that is all", "goodbye"),
     }
 )
-"""What people say alone, and need say no more."""
+"""What people say alone, and need say no more. After "no" or "okay" many go on."""
 _PARTICLES = word_list("in on off over out up down around through")
 """After a verb they end a sentence ("turn it on"), before a noun they do not."""
 _PRONOUNS = word_list("he she it we you they that this there these those")
@@ -106,7 +98,7 @@ def completeness(text: str, locale: str = "en") -> Completeness:
 
 
 def _hesitates(words: Words) -> bool:
-    return words[-1] in _HESITATIONS or any(words[-len(phrase) :] == phrase for phrase in _THINKING)
+    return words[-1] in _HESITATIONS or any(words[-len(phrase) :] == phrase for phrase in _UNFINISHED)
 
 
 def _digits_at_end(words: Words) -> int:

@@ -6,7 +6,20 @@ from voiceserver.words import words_of
 
 @pytest.mark.parametrize(
     "said",
-    ["", "mm-hm", "Mhm.", "uh-huh", "yeah", "yeah, okay", "I see", "oh really"[:2], "right, right", "hm mm hm hm hm"],
+    [
+        "",
+        "mm-hm",
+        "Mhm.",
+        "uh-huh",
+        "yeah",
+        "yeah, okay",
+        "I see",
+        "oh really"[:2],
+        "right, right",
+        "but but",
+        "ma'am",
+        "hm mm hm hm hm",
+    ],
 )
 def test_nods_are_no_interruption(said: str) -> None:
     assert is_backchannel(words_of(said))
