@@ -185,8 +185,9 @@ def test_a_flood_of_messages_is_cut_off() -> None:
     async def hostile(server: VoiceServer) -> None:
         async with connected(server) as client:
             await ready(client)
-            for _ in range(Limits().max_frames_per_second * 5):
-                await client.send("{")
+            with suppress(ConnectionClosed):  # it may be cut off before the last one
+                for _ in range(Limits().max_frames_per_second * 5):
+                    await client.send("{")
             assert await closed(client) == 1008
 
     attack(hostile)

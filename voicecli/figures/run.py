@@ -27,7 +27,7 @@ from voicecli.fixtures.fixture import Fixture, UtteranceExpect
 from voicewire.clock import NS_PER_MS, ms, ns, utc_now
 from voicewire.errors import ErrorCode
 from voicewire.marks import ClockSide, Mark
-from voicewire.messages import CancelReason, EngineInfo, Engines, SessionReady, TurnOutcome
+from voicewire.messages import CancelReason, EngineInfo, Engines, SessionReady, Speculation, TurnOutcome
 from voicewire.timeline import Timeline, TimelineError
 
 SCHEMA: Literal["voicecli.run/1"] = "voicecli.run/1"
@@ -154,6 +154,8 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reply_text: str = ""
     reply_heard_text: str = ""
     reply_audio: ReplyAudio | UnsetType = UNSET
+    speculation: Speculation | UnsetType = UNSET
+    """Answers that were begun before the commit; absent where there were none."""
     latencies: Latencies = msgspec.field()
     parts: tuple[PartDocument, ...] = ()
     marks: tuple[MarkDocument, ...] = ()
@@ -332,6 +334,7 @@ def _examined(
         reply_text=turn.reply,
         reply_heard_text=turn.reply_heard,
         reply_audio=_reply_audio(reply),
+        speculation=turn.speculation if turn.speculation is not None and turn.speculation.started else UNSET,
         latencies=Latencies(**named),
         parts=_parts(fall) if fall is not None and fall.voice_to_voice_ns is not None else (),
         marks=tuple(_mark(mark, t_ns, record.origin_ns) for mark, t_ns in timeline.marks()),

@@ -20,7 +20,7 @@ from voicecli.fixtures.fixture import Fixture
 from voicecli.reports.waterfall_chart import waterfall_chart
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import SPANS, VOICE_TO_VOICE
-from voicewire.messages import CancelReason, TurnOutcome
+from voicewire.messages import CancelReason, Speculation, TurnOutcome
 
 MAX_REPLY_CHARS = 400
 """Longer replies are cut in the report; the document has them whole."""
@@ -162,8 +162,18 @@ def _turn(turn: ExaminedTurn) -> Iterator[RenderableType]:
     ]
     if named:
         yield Padding(Columns([Text(latency, style="dim") for latency in named], padding=(0, 2)), (0, 0, 0, 2))
+    if document.speculation is not UNSET:
+        yield Padding(Text(begun_early(document.speculation), style="dim"), (0, 0, 0, 2))
     for disagreement in document.disagreements:
         yield Padding(Text(f"! {printable(disagreement)}", style=WARNING), (0, 0, 0, 2))
+
+
+def begun_early(early: Speculation) -> str:
+    """What beginning answers before the commit has saved and cost."""
+    waste = f"{early.wasted_tokens} tokens, {early.wasted_tts_ms / 1000:.1f} s of speech"
+    parts = [f"saved {early.saved_ms:.0f} ms"] if early.hit else []
+    parts += [f"{early.cancelled} thrown away ({waste})"] if early.cancelled else []
+    return f"begun early: {'; '.join(parts) or 'nothing came of it'}"
 
 
 def _said(turn: Turn) -> RenderableType:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from voicecli.client.viewstate import TurnView, ViewState
 from voicecli.figures.waterfall import PARTS, Waterfall, turnaround, waterfall
+from voicecli.reports import report
 from voicecli.talking.talkstate import TalkState
 from voicewire.marks import BARGE_IN_STOP
 from voicewire.messages import TurnOutcome
@@ -78,13 +79,7 @@ def saved_early(turn: TurnView) -> str:
 
 def begun_early(turn: TurnView) -> str:
     """What beginning answers before the commit has saved and cost; "" where none was."""
-    early = turn.speculation
-    if early is None or not early.started:
-        return ""
-    waste = f"{early.wasted_tokens} tokens, {early.wasted_tts_ms / 1000:.1f} s of speech"
-    parts = [f"saved {early.saved_ms:.0f} ms"] if early.hit else []
-    parts += [f"{early.cancelled} thrown away ({waste})"] if early.cancelled else []
-    return f"begun early: {'; '.join(parts) or 'nothing came of it'}"
+    return "" if turn.speculation is None or not turn.speculation.started else report.begun_early(turn.speculation)
 
 
 class TurnFalls:
