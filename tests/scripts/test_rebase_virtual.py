@@ -15,7 +15,8 @@ def test_the_fixtures_have_in_virtual_time_the_figures_of_the_baseline() -> None
 
 def test_what_moved_is_named_with_its_turn_and_stage_and_by_how_much() -> None:
     numbers = [ROOT / "fixtures/numbers"]
-    fast, slow = (measured(numbers, {"tts": f"scripted(ttfb={ttfb}ms)"}) for ttfb in (100, 160))
+    fixed = {"endpointing": "fixed", "speculation": "false"}
+    fast, slow = (measured(numbers, fixed | {"tts": f"scripted(ttfb={ttfb}ms)"}) for ttfb in (100, 160))
     assert differences(fast, slow) == [
         "numbers: frames sent 407 -> 410",
         "numbers, turn 1: TTS first audio 100.000 ms -> 160.000 ms (+60.000 ms)",
