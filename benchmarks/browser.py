@@ -179,7 +179,9 @@ def page_files() -> Iterator[str]:
 @contextmanager
 def serving() -> Iterator[str]:
     """The URL of a server with the embedded engines."""
-    command = [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*"]
+    # How soon a turn ends is no matter of the page: here it is a silence of 600 ms.
+    turns = ["--endpointing", "fixed", "--no-speculation"]
+    command = [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*", *turns]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
     ) as process:

@@ -100,6 +100,7 @@ def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
         "    futures[0].add_done_callback(lambda _: os.killpg(0, signal.SIGINT))\n"
         "    return whole(futures, tell)\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored by who runs the tests\n"
         "    pool._gathered = gathered\n"
         "    sys.exit(main(sys.argv[1:]))\n"
     )
