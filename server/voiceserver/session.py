@@ -322,7 +322,8 @@ class Session:
     def speech_opened(self, at_ns: int, position_ms: float, audio: bytes) -> None:
         self._loudness.segment_opened()
         self._loudness.feed(audio)
-        self._apply(SpeechStartedEvent(at_ns, position_ms, self._loudness.is_faint))
+        heard_ns = round(self._speaking.heard(at_ns).heard_ms * NS_PER_MS)
+        self._apply(SpeechStartedEvent(at_ns, position_ms, self._loudness.is_faint, heard_ns))
         self._transcribe(audio)
 
     def speech_continued(self, audio: bytes) -> None:

@@ -79,6 +79,9 @@ STALL_NS = 300 * NS_PER_MS
 """When microphone audio stops coming without `audio_end`, silence is called reached this much later: long enough for a
 network stall or a recorder's piece, short enough for a client that sends nothing while it hears nothing."""
 
+ANSWERED_NS = 500 * NS_PER_MS
+"""Who begins to speak after so much of the reply speaks to it; who had not finished does not wait to hear it."""
+
 WORDS_AWAITED_NS = 400 * NS_PER_MS
 """How long a paused reply waits, once the speech over it has stopped, for the words that tell what it was."""
 
@@ -269,7 +272,8 @@ class TurnMachine:
         utterance.finished = None
         utterance.ended = False
         if reply is not None:
-            if event.at_ns <= reply.committed_ns + self._settings.resume_ns:
+            is_early = event.at_ns <= reply.committed_ns + self._settings.resume_ns
+            if is_early and event.reply_heard_ns < ANSWERED_NS:
                 utterance.resumes = reply.to
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
             if not self._false_alarms and not event.is_faint:

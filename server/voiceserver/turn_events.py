@@ -16,6 +16,8 @@ class SpeechStarted(NamedTuple):
     """The same in the microphone audio."""
     is_faint: bool = False
     """Much fainter than the user was so far."""
+    reply_heard_ns: int = 0
+    """Length of what the user had heard of the reply by then."""
 
 
 class SpeechStopped(NamedTuple):

@@ -90,7 +90,7 @@ def test_what_is_played_is_what_the_server_sent(open_page: OpenPage, voice_url: 
         page.run("(tapContext.baseLatency + tapContext.outputLatency) * 1000"), abs=5
     )
     last_report = page.events("playback")[-1]
-    assert last_report == {"turnId": 1, "playedMs": len(sent) / 48, "bufferedMs": 0, "playing": False}
+    assert last_report == {"turnId": 1, "playedMs": len(sent) / 48, "bufferedMs": 0, "playing": False, "paused": False}
 
 
 def test_the_turn_ends_when_the_talk_button_is_released(open_page: OpenPage, voice_url: str) -> None:

@@ -51,7 +51,9 @@ TAP = """() => {
 
 def voicecli(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "voicecli", *map(str, arguments)]
-    env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'server'}", "PATH": "/usr/bin:/bin", "HOME": "/"}
+    # Each stage is waited for, and has a length.
+    turns = {"VOICECLI_ENDPOINTING": "fixed", "VOICECLI_SPECULATION": "false"}
+    env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'server'}", "PATH": "/usr/bin:/bin", "HOME": "/", **turns}
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode in (0, 1), ended.stderr
 

@@ -337,6 +337,14 @@ def test_a_second_later_or_with_an_order_it_is_an_interruption() -> None:
         assert of(CancelReply, effects) == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
+def test_who_has_heard_some_of_the_answer_speaks_to_it() -> None:
+    for heard_ms, reason in ((499, CancelReason.RESUMED), (500, CancelReason.BARGE_IN)):
+        book = Playbook().replying()
+        book.at(2000, SpeechStarted(2000 * NS_PER_MS, reply_heard_ns=heard_ms * NS_PER_MS))
+        book.hears(2200, 2200)
+        assert of(CancelReply, book.partly(2200, "in london", turn=2)) == [CancelReply(1, reason)]
+
+
 def test_a_cough_after_the_commit_takes_nothing_back() -> None:
     book = Playbook().replying()
     book.starts(1400)
