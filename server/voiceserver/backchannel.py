@@ -59,4 +59,7 @@ _ORDERS = frozenset(
 
 def is_order(words: Words) -> bool:
     """Whether these words are meant for the one who answers, and no rest of what was asked: "stop", "no, wait"."""
-    return words[:1] in _ORDERS or words[:2] in _ORDERS
+    at = 0
+    while at < len(words) - 1 and (words[at] in _SOUNDS or words[at] in _NODS or words[at] == "please"):
+        at += 1
+    return words[at : at + 1] in _ORDERS or words[at : at + 2] in _ORDERS

@@ -11,12 +11,15 @@ LONGEST_CONVERSATION = 400
 class Conversation:
     def __init__(self) -> None:
         self._messages: list[ChatMessage] = []
+        self._taken: tuple[int, ChatMessage] | None = None
+        """What was taken back, and where it stood, until the next utterance."""
 
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
         return tuple(self._messages)
 
     def user_said(self, text: str) -> None:
+        self._taken = None
         self._add(ChatMessage(Speaker.USER, text))
 
     def would_be(self, text: str) -> tuple[ChatMessage, ...]:
@@ -26,7 +29,14 @@ class Conversation:
     def take_back(self) -> None:
         """What the user said last was not all: the next utterance holds it too."""
         if self._messages and self._messages[-1].speaker is Speaker.USER:
-            self._messages.pop()
+            message = self._messages.pop()
+            self._taken = (len(self._messages), message)
+
+    def give_back(self) -> None:
+        """There was no next utterance: what was taken back was said all the same."""
+        if self._taken is not None:
+            self._messages.insert(*self._taken)
+            self._taken = None
 
     def user_heard(self, text: str) -> None:
         """The reply, cut to what was heard of it; nothing heard leaves no trace."""

@@ -12,6 +12,9 @@ a canceller has worked on it."""
 WINDOW_MS = 100
 """Speech is as loud as the loudest of so long a piece of it."""
 
+BUMP_PIECES = 4
+"""So many of the loudest pieces of a turn may be a knock at the microphone, which is not the user's voice."""
+
 NEW_SHARE = 0.3
 """Of the user's level, this is what the newest turn is; the rest is how loud they were before."""
 
@@ -23,7 +26,7 @@ class Loudness:
         self._window_bytes = rate * WINDOW_MS // 1000 * SAMPLE_BYTES
         self._pending = bytearray()
         self._segment_dbfs = -math.inf
-        self._turn_dbfs = -math.inf
+        self._loudest: list[float] = []
         self._user_dbfs: float | None = None
 
     @property
@@ -43,14 +46,15 @@ class Loudness:
             # Half a window on, so that no sound is cut in two by all windows.
             del self._pending[: self._window_bytes // (2 * SAMPLE_BYTES) * SAMPLE_BYTES]
             self._segment_dbfs = max(self._segment_dbfs, level_dbfs)
-            self._turn_dbfs = max(self._turn_dbfs, level_dbfs)
+            self._loudest = sorted([*self._loudest, level_dbfs])[-BUMP_PIECES - 1 :]
 
     def turn_opened(self) -> None:
-        self._turn_dbfs = -math.inf
+        self._loudest.clear()
 
     def turn_committed(self) -> None:
         """What was fed since the turn opened was the user."""
-        if self._turn_dbfs == -math.inf:
+        if not self._loudest:
             return
-        known = self._turn_dbfs if self._user_dbfs is None else self._user_dbfs
-        self._user_dbfs = (1 - NEW_SHARE) * known + NEW_SHARE * self._turn_dbfs
+        turn_dbfs = self._loudest[0]
+        known = turn_dbfs if self._user_dbfs is None else self._user_dbfs
+        self._user_dbfs = (1 - NEW_SHARE) * known + NEW_SHARE * turn_dbfs

@@ -138,6 +138,8 @@ class ReplyQueue:
         if self._frames:
             wanted = self._wanted_position(self._frames[0])
             return self.playhead.reaches_ns(wanted) if wanted <= self.playhead.sent_samples else None
+        if self._total is not None and not self._is_end_released:
+            return 0  # the end may be sent at once
         if self._is_end_written:
             return self.playhead.reaches_ns(self.playhead.sent_samples)
         return None

@@ -90,6 +90,7 @@ from voicewire.messages import (
     TranscriptFinal,
     TranscriptPartial,
     TurnEnd,
+    TurnOutcome,
     Usage,
 )
 from voicewire.messages import Clock as ClockMessage
@@ -243,6 +244,7 @@ class Session:
                 self._timer.cancel()
             self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
             self._speaking.end()
+            self.conversation.give_back()
             heard = self._hearing.counters
             self._log.info("session ended", heard_ms=heard.heard_ms, vad_ms=heard.vad_ms, decoded_ms=heard.speech_ms)
 
@@ -475,7 +477,7 @@ class Session:
         if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
             is_partial = isinstance(event, PartialTranscribed)
             text = event.text[: event.stable_chars] if isinstance(event, PartialTranscribed) else event.text
-            heard, spoken = words_of(text), words_of(self._speaking.text)
+            heard, spoken = words_of(text), words_of(self._speaking.text(self._clock.now_ns()))
             event = event._replace(is_echo=is_echo(heard, spoken, is_partial=is_partial))
         self._apply(event)
 
@@ -513,6 +515,8 @@ class Session:
             self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
             reply = self._speaking.end()
             self._active_ns = self._clock.now_ns()
+        elif end.outcome is not TurnOutcome.CANCELLED:
+            self.conversation.give_back()
         usage = self._usage(reply)
         self._outbox.put(
             TurnEnd(
@@ -520,7 +524,7 @@ class Session:
                 outcome=end.outcome,
                 latencies_ms=latencies_ms,
                 usage=usage,
-                speculation=self._speaking.settle().message(),
+                speculation=self._speaking.settle(end.turn_id).message(),
             )
         )
         self._log.info("turn ended", turn=end.turn_id, outcome=end.outcome.value, latencies_ms=latencies_ms)

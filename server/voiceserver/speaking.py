@@ -17,6 +17,9 @@ from voiceserver.speech_encoder import SpeechEncoder
 from voicewire.clock import Clock
 from voicewire.marks import Mark
 
+ECHO_MARGIN_MS = 500
+"""The playhead is known no better, where a client reports it seldom."""
+
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
 
 
@@ -53,8 +56,8 @@ class Speaking:
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._held: _Held | None = None
-        self._ledger = Ledger()
-        """Of the turn that is next to end."""
+        self._ledgers: dict[int, Ledger] = {}
+        """Of the turns that have not ended."""
         self.session_ledger = Ledger()
         """Of the turns before it."""
         self._silent = asyncio.Event()
@@ -88,7 +91,7 @@ class Speaking:
         notes = HeldBack(self._listener, on_failure)
         reply = self._new_reply(turn_id, conversation, notes, is_held=True)
         self._held = _Held(attempt, reply, spawn(reply.run(), f"attempt {attempt} at turn {turn_id}"), notes)
-        self._ledger.started += 1
+        self._ledger(turn_id).started += 1
 
     def drop(self, attempt: int) -> int:
         """Throw away the reply that is held back. Returns the tokens that it had cost."""
@@ -97,9 +100,10 @@ class Speaking:
         assert held.attempt == attempt, "only one is held"
         held.task.cancel()
         self._encoder = self._new_encoder()
-        self._ledger.cancelled += 1
-        self._ledger.wasted_tokens += held.reply.tokens
-        self._ledger.wasted_tts_ms += held.reply.spoken.duration_ms
+        ledger = self._ledger(held.reply.turn_id)
+        ledger.cancelled += 1
+        ledger.wasted_tokens += held.reply.tokens
+        ledger.wasted_tts_ms += held.reply.spoken.duration_ms
         return held.reply.tokens
 
     def adopt(self, attempt: int, committed_ns: int) -> None:
@@ -110,16 +114,21 @@ class Speaking:
         assert self._reply is None, "the reply before it has ended"
         requested_ns = held.notes.at(Mark.LLM_REQUESTED)
         if requested_ns is not None:
-            self._ledger.saved_ns += saved_ns(requested_ns, held.notes.at(Mark.TTS_FIRST_AUDIO), committed_ns)
-        self._ledger.hit += 1
+            self._ledger(held.reply.turn_id).saved_ns += saved_ns(
+                requested_ns, held.notes.at(Mark.TTS_FIRST_AUDIO), committed_ns
+            )
+        self._ledger(held.reply.turn_id).hit += 1
         self._reply, self._task = held.reply, held.task
         self._silent.clear()
         held.notes.open()
         held.reply.release()
 
-    def settle(self) -> Ledger:
+    def _ledger(self, turn_id: int) -> Ledger:
+        return self._ledgers.setdefault(turn_id, Ledger())
+
+    def settle(self, turn_id: int) -> Ledger:
         """A turn has ended: what came of what was begun early for it."""
-        ledger, self._ledger = self._ledger, Ledger()
+        ledger = self._ledgers.pop(turn_id, Ledger())
         self.session_ledger.add(ledger)
         return ledger
 
@@ -132,10 +141,11 @@ class Speaking:
         if self._reply is not None:
             self._reply.queue.playhead.resume(now_ns)
 
-    @property
-    def text(self) -> str:
-        """What a microphone may hear of the reply; nothing where none is given."""
-        return self._reply.spoken.text if self._reply else ""
+    def text(self, now_ns: int) -> str:
+        """What a microphone may have heard of the reply; nothing where none is given."""
+        if self._reply is None:
+            return ""
+        return self._reply.spoken.heard(self.heard(now_ns).heard_ms + ECHO_MARGIN_MS)
 
     def played(self, turn_id: int, played_ms: float, now_ns: int) -> None:
         """What the client says of its playhead; of another turn, nothing."""

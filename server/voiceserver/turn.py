@@ -86,6 +86,13 @@ WORDS_AWAITED_NS = 400 * NS_PER_MS
 """How long a paused reply waits, once the speech over it has stopped, for the words that tell what it was."""
 
 
+ECHO_TAIL_NS = 500 * NS_PER_MS
+"""So long after a reply was paused its echo may still be heard: the way there, the loudspeaker's buffer, the room."""
+
+LONGEST_NOD_NS = 3000 * NS_PER_MS
+"""Speech over a reply that goes on for so long is no nod, whatever its words: the reply does not wait for its end."""
+
+
 class TurnSettings(NamedTuple):
     mode: TurnDetectionMode = TurnDetectionMode.VAD
     locale: str = "en"
@@ -122,6 +129,8 @@ class _Utterance:
     segment: int = 0
     finals: dict[int, str] = field(default_factory=dict)
     """Final transcripts by segment."""
+    partials: dict[int, str] = field(default_factory=dict)
+    """Of the segments before this one: what stands in for a final that has not come."""
     partial: str = ""
     """The newest partial of the segment that has no final yet."""
     stable_chars: int = 0
@@ -157,9 +166,8 @@ class _Utterance:
         return self.last_speech_ns - self.segment_began_ns
 
     def own_text(self) -> str:
-        said = [self.finals[segment] for segment in sorted(self.finals)]
-        if not self.transcribed:
-            said.append(self.partial)
+        said = [self.finals.get(segment, self.partials.get(segment, "")) for segment in range(self.segment)]
+        said.append(self.finals.get(self.segment, self.partial))
         return " ".join(words for words in said if words)
 
     def text(self) -> str:
@@ -182,11 +190,14 @@ class TurnMachine:
         self._utterance: _Utterance | None = None
         self._reply: _Reply | None = None
         self._is_paused = False
+        self._paused_ns = 0
         self._false_alarms = 0
         """How often the reply was paused for nothing."""
         self._has_partials = False
         """The recogniser has told words of a segment before its end."""
         self._heard_ns: int | None = None
+        self._arrived_ns = 0
+        """When the newest audio came; behind a stall of the network that is long after it was spoken."""
         self._endpointing = Endpointing(EndpointingSettings(settings.silence_ns, settings.is_adaptive), settings.locale)
         self._speculator = Speculator(settings.speculation, settings.locale)
 
@@ -214,11 +225,11 @@ class TurnMachine:
         effects: list[Effect] = []
         match event:
             case SpeechStarted():
-                effects += self._speech_started(event)
+                effects += self._speech_started(event, now_ns)
             case SpeechStopped():
                 effects += self._speech_stopped(event, now_ns)
             case AudioHeard():
-                effects += self._audio_heard(event)
+                effects += self._audio_heard(event, now_ns)
             case AudioEnded():
                 effects += self._audio_ended(now_ns)
             case PartialTranscribed() | FinalTranscribed():
@@ -250,7 +261,8 @@ class TurnMachine:
 
     # --- the user's speech
 
-    def _speech_started(self, event: SpeechStarted) -> list[Effect]:
+    def _speech_started(self, event: SpeechStarted, now_ns: int) -> list[Effect]:
+        self._arrived_ns = now_ns
         reply = self._reply
         if reply is not None and not self._settings.barge_in:
             return []
@@ -261,6 +273,7 @@ class TurnMachine:
             utterance = _Utterance(self._last_turn_id, event.at_ns)
             self._utterance = utterance
         else:
+            utterance.partials[utterance.segment] = utterance.partial
             utterance.segment += 1
             effects.append(ReopenTurn(utterance.turn_id))
         utterance.speaking = True
@@ -277,7 +290,7 @@ class TurnMachine:
                 utterance.resumes = reply.to
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
             if not self._false_alarms and not event.is_faint:
-                effects += self._pause_reply()
+                effects += self._pause_reply(now_ns)
         return [
             *effects,
             AnnounceSpeechStarted(utterance.turn_id, event.position_ms),
@@ -302,8 +315,9 @@ class TurnMachine:
             *([JudgeTurn(turn_id, segment)] if self._settings.has_judge else []),
         ]
 
-    def _audio_heard(self, event: AudioHeard) -> list[Effect]:
+    def _audio_heard(self, event: AudioHeard, now_ns: int) -> list[Effect]:
         self._heard_ns = event.until_ns
+        self._arrived_ns = now_ns
         utterance = self._utterance
         if event.last_speech_ns is None or utterance is None or not utterance.speaking:
             return []
@@ -314,7 +328,7 @@ class TurnMachine:
             return []
         effects = self._interrupt_when_sure(utterance)
         if self._reply is not None and not event.is_faint and utterance.spoken_ns >= self._settings.barge_in_ns:
-            effects += self._pause_reply()
+            effects += self._pause_reply(now_ns)
         return effects
 
     def _audio_ended(self, now_ns: int) -> list[Effect]:
@@ -341,7 +355,7 @@ class TurnMachine:
         if event.segment == utterance.segment:
             utterance.is_echo = event.is_echo
         if isinstance(event, FinalTranscribed):
-            utterance.finals[event.segment] = event.text
+            utterance.finals[event.segment] = "" if event.is_echo and not self._goes_on(utterance) else event.text
             if utterance.transcribed and not utterance.speaking:
                 effects.append(MarkInstant(utterance.turn_id, Mark.STT_FINAL, now_ns))
             effects += self._interrupt_when_sure(utterance)
@@ -382,6 +396,8 @@ class TurnMachine:
 
     def _interrupt_when_sure(self, utterance: _Utterance) -> list[Effect]:
         reply = self._reply
+        if self._goes_on(utterance):
+            utterance.is_echo = False
         if reply is None or not self._is_interruption(utterance):
             return []
         rest = utterance.own_text()
@@ -398,17 +414,23 @@ class TurnMachine:
         # Of a partial, what the recogniser still doubts is left out: "but" may yet become "right".
         words = words_of(utterance.finals.get(utterance.segment, utterance.partial[: utterance.stable_chars]))
         if words:
-            return not is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
+            is_nod = is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
+            return not is_nod or utterance.spoken_ns >= LONGEST_NOD_NS
         if utterance.segment in utterance.finals:
             return False
         # A recogniser that tells words while they are spoken would have told some: this is more likely a noise.
         patience = 2 if self._has_partials else 1
         return utterance.spoken_ns >= patience * self._settings.barge_in_sure_ns
 
-    def _pause_reply(self) -> list[Effect]:
+    def _goes_on(self, utterance: _Utterance) -> bool:
+        """What is still spoken long after the reply fell silent is not its echo."""
+        return self._is_paused and utterance.last_speech_ns > self._paused_ns + ECHO_TAIL_NS
+
+    def _pause_reply(self, now_ns: int) -> list[Effect]:
         if self._reply is None or self._is_paused:
             return []
         self._is_paused = True
+        self._paused_ns = now_ns
         return [PauseReply(self._reply.turn_id)]
 
     def _resume_reply(self) -> list[Effect]:
@@ -420,8 +442,12 @@ class TurnMachine:
 
     def _resume_deadline(self) -> int | None:
         utterance = self._utterance
-        if not self._is_paused or utterance is None or utterance.speaking:
+        if not self._is_paused or utterance is None:
             return None
+        if utterance.speaking:
+            # A client that fell silent closes no turn: the reply does not wait for it.
+            is_manual = self._settings.mode is TurnDetectionMode.MANUAL
+            return self._arrived_ns + self._settings.silence_ns + STALL_NS if is_manual else None
         if utterance.transcribed or utterance.spoken_ns < self._settings.barge_in_ns:
             return utterance.stopped_ns
         return utterance.stopped_ns + WORDS_AWAITED_NS
@@ -447,7 +473,7 @@ class TurnMachine:
         """When a segment whose audio stopped coming has ended all the same; None while only `audio_end` may say so."""
         if self._settings.mode is TurnDetectionMode.MANUAL or self._heard_ns is None:
             return None
-        return self._heard_ns + self._settings.silence_ns + STALL_NS
+        return self._arrived_ns + self._settings.silence_ns + STALL_NS
 
     def _silence_reached_ns(self, utterance: _Utterance) -> int | None:
         """When the user can be taken to have finished; None while only `audio_end` may say so."""

@@ -54,7 +54,16 @@ def test_nothing_spoken_has_no_echo() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("stop", True), ("no wait", True), ("hold on a second", True), ("and tomorrow", False)]
+    ("said", "meant"),
+    [
+        ("stop", True),
+        ("no wait", True),
+        ("hold on a second", True),
+        ("oh wait", True),
+        ("mm-hm stop", True),
+        ("please stop", True),
+        ("and tomorrow", False),
+    ],
 )
 def test_orders_are_for_the_one_who_answers(said: str, meant: bool) -> None:
     assert is_order(words_of(said)) is meant

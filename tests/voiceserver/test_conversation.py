@@ -12,7 +12,7 @@ def test_a_conversation_is_what_was_said_and_what_was_heard() -> None:
 def test_a_reply_of_which_nothing_was_heard_leaves_no_trace() -> None:
     conversation = Conversation()
     conversation.user_heard("")
-    assert conversation.messages == ()
+    assert list(conversation.messages) == []
 
 
 def test_the_oldest_messages_are_forgotten() -> None:
@@ -37,3 +37,18 @@ def test_a_full_store_forgets_the_conversation_left_longest_ago() -> None:
     store.keep("new", Conversation())
     assert store.take("old") is None
     assert store.take("new") is not None
+
+
+def test_an_utterance_that_is_taken_back_comes_again_with_the_next_or_is_given_back() -> None:
+    conversation = Conversation()
+    conversation.user_said("what time is it")
+    conversation.take_back()
+    assert list(conversation.messages) == []
+    conversation.user_heard("Ten")
+    conversation.give_back()
+    assert [message.text for message in conversation.messages] == ["what time is it", "Ten"]
+    conversation.user_said("and in london")
+    conversation.take_back()
+    conversation.user_said("and in london tomorrow")
+    conversation.give_back()
+    assert [message.text for message in conversation.messages][-1] == "and in london tomorrow"

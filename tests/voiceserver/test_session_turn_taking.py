@@ -237,3 +237,21 @@ def test_the_words_told_as_heard_are_those_in_the_audio_that_was_played(into_rep
     cut = barge_in(into_reply_ms)
     assert cut.told == cut.found
     assert len(cut.told.split()) > into_reply_ms // 400
+
+
+def test_an_answer_begun_early_that_says_nothing_ends_all_the_same() -> None:
+    caller = converse_as_people_do(ask, llm="scripted(text=' ', ttft=20ms)")
+    assert [end.turn_id for end in caller.all(TurnEnd)] == [1]
+
+
+def test_what_was_begun_early_is_told_with_its_own_turn() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 1600, 300, 8000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='count to ten please|mm-hm', final=50ms)",
+        llm="scripted(text='One two three four five six seven eight nine ten.')",
+    )
+    assert {end.turn_id: end.speculation.hit for end in caller.all(TurnEnd)} == {1: 1, 2: 0}

@@ -42,7 +42,7 @@ from voiceserver.words import words_of
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
 from voicewire.marks import Mark
-from voicewire.messages import CancelReason, TurnOutcome
+from voicewire.messages import CancelReason, TurnDetectionMode, TurnOutcome
 
 SETTINGS = TurnSettings(
     silence_ns=600 * NS_PER_MS,
@@ -264,12 +264,44 @@ def test_a_recogniser_that_tells_words_as_they_are_spoken_is_given_longer_to() -
     assert of(CancelReply, book.hears(5400, 5400)) == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
-def test_nods_and_its_own_echo_never_do_however_long() -> None:
-    for event in (PartialTranscribed(2, 0, "yeah", 4), PartialTranscribed(2, 0, "it is ten", 9, is_echo=True)):
+def test_nods_do_not_unless_they_have_no_end_nor_does_its_own_echo_while_there_can_be_one() -> None:
+    nod, echo = PartialTranscribed(2, 0, "yeah", 4), PartialTranscribed(2, 0, "it is ten", 9, is_echo=True)
+    for event, until_ms in ((nod, 6999), (echo, 4500)):
         book = Playbook().replying()
         book.starts(4000)
         book.at(4100, event)
-        assert of(CancelReply, book.hears(6000, 6000)) == []
+        assert of(CancelReply, book.hears(until_ms, until_ms)) == []
+        assert of(CancelReply, book.hears(until_ms + 1, until_ms + 1)) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_the_words_of_an_echo_are_nobodys() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.stops(4500, 4300)
+    book.at(4510, FinalTranscribed(2, 0, "it is ten", is_echo=True))
+    book.at(4600, ReplyFinished(1))
+    book.hears(4860)
+    assert book.waits(4900)[-1] == EndTurn(2, TurnOutcome.NO_SPEECH)
+
+
+def test_a_push_to_talk_that_falls_silent_does_not_hold_the_reply_for_ever() -> None:
+    book = Playbook(SETTINGS._replace(mode=TurnDetectionMode.MANUAL))
+    book.at(0, TextEntered("tell me a story"))
+    assert of(PauseReply, book.starts(4000)) == [PauseReply(1)]
+    assert book.deadline_ms == 4000 + 600 + 300
+    assert book.waits(4900) == [ResumeReply(1)]
+
+
+def test_words_of_a_segment_whose_final_is_late_are_committed_with_the_others() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    book.stops(1200, 1000)
+    book.starts(1250)
+    book.partly(1500, "in london", segment=1)
+    book.stops(2000, 1800)
+    book.hears(2060)
+    assert getattr(book.waits(2100 + 1500)[-1], "text", None) == f"{QUESTION} in london"
 
 
 def test_what_is_much_fainter_than_the_user_neither_pauses_nor_cancels_it() -> None:
