@@ -42,6 +42,8 @@ def test_a_recorded_run_with_one_stage_changed_says_what_would_have_been_felt(
         ([NUMBERS, "--from", "a", "--repeat", "2"], "--repeat does not go with --from"),
         ([NUMBERS, "--from", "a", "--baseline", "a"], "--baseline does not go with --from"),
         ([NUMBERS, "--from", "a", "--tts", "espeak"], "--tts does not go with --from"),
+        ([NUMBERS, "--from", "a", "--html", "run.html"], "--html does not go with --from"),
+        ([NUMBERS, "--from", "a", "--otlp", "spans.json"], "--otlp does not go with --from"),
     ],
 )
 def test_what_cannot_be_repeated_is_a_matter_of_usage(

@@ -189,6 +189,8 @@ def replay(
                 "--junit": junit,
                 "--markdown": markdown,
                 "--trace": trace,
+                "--otlp": otlp,
+                "--html": html,
                 "--save": save_as,
                 "--baseline": baseline,
                 "--versus": versus,

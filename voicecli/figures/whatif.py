@@ -128,7 +128,8 @@ def _felt(fixture: str, utterance: int, calls: Sequence[_Call], changes: Sequenc
     before = [(_ms(call.recorded), _ms(call.before), _ms(call.after)) for call in calls]
     felt_ms = median(after - same for _, same, after in before)
     asked_ms = median(call.asked_ms for call in calls)
-    is_hidden = abs(asked_ms - felt_ms) >= NOTICED_MS
+    hidden_ms = asked_ms - felt_ms
+    is_hidden = abs(hidden_ms) >= NOTICED_MS and hidden_ms * asked_ms >= 0.0
     return Felt(
         fixture=fixture,
         utterance=utterance,
@@ -139,7 +140,7 @@ def _felt(fixture: str, utterance: int, calls: Sequence[_Call], changes: Sequenc
         changed_ms=round(median(was + after - same for was, same, after in before), 3),
         asked_ms=round(asked_ms, 3),
         felt_ms=round(felt_ms, 3),
-        hidden_by=_hiding(calls, asked_ms - felt_ms, changes) if is_hidden else "",
+        hidden_by=_hiding(calls, hidden_ms, changes) if is_hidden else "",
     )
 
 
@@ -160,9 +161,10 @@ def _hiding(calls: Sequence[_Call], hidden_ms: float, changes: Sequence[Change |
     against = [(abs(ms), part) for ms, part in moved if ms * hidden_ms < 0 and part not in changed]
     if against:
         return max(against)[1]
-    if Stage.FINAL in stages:
-        return ENDPOINTING.name
-    return STT.name if Stage.SILENCE in stages else ""
+    if Stage.SILENCE in stages:
+        return STT.name if Stage.FINAL not in stages else ENDPOINTING.name
+    begun_early = any(call.before.speculation is not UNSET and call.before.speculation.hit for call in calls)
+    return ENDPOINTING.name if Stage.FINAL in stages or begun_early else ""
 
 
 def _parts(turn: Turn) -> dict[str, float]:

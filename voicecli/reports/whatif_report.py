@@ -39,9 +39,11 @@ def sentence(turn: Felt) -> str:
     asked = f"{_signed(turn.asked_ms)} ms asked for"
     if abs(turn.hidden_ms) < NOTICED_MS:
         return f"all of the {asked} is felt"
+    if turn.hidden_ms * turn.asked_ms < 0:
+        return f"more than the {asked} is felt: other waits change with it"
     by = f" behind {BY_NAME[turn.hidden_by].title}" if turn.hidden_by in BY_NAME else ""
     if abs(turn.felt_ms) < NOTICED_MS:
-        return f"nothing of the {asked} is felt: it is hidden{by}, which takes as long anyway"
+        return f"nothing of the {asked} is felt: it is hidden{by and f'{by}, which takes as long anyway'}"
     return f"of the {asked}, {_signed(turn.hidden_ms)} ms are hidden{by}"
 
 

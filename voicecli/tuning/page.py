@@ -18,9 +18,9 @@ from voicecli.tuning.sweep import shown
 _STYLE = (
     """
 :root{color-scheme:light dark;--ink:#1d2129;--faint:#5c6471;--line:#d9dde3;--paper:#fff;--card:#f5f6f8;--chosen:#1a7f45;
---front:#1f6fb2}
+--bad:#a8301c;--front:#1f6fb2}
 @media (prefers-color-scheme:dark){:root{--ink:#e8eaee;--faint:#a0a8b4;--line:#333a44;--paper:#14171c;--card:#1d2128;
---chosen:#5fd08f;--front:#6db3ee}}
+--chosen:#5fd08f;--bad:#f08a74;--front:#6db3ee}}
 body{margin:2.5rem auto;padding:0 1.25rem;max-width:50rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0}
@@ -28,6 +28,7 @@ h2{font-size:1.1rem;margin:2.5rem 0 .5rem}
 p{margin:.25rem 0}
 .faint{color:var(--faint)}
 .verdict{margin:1.25rem 0;padding:.75rem 1rem;border-left:4px solid var(--chosen);background:var(--card)}
+.verdict.none{border-color:var(--bad)}
 .scrolled{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
@@ -56,7 +57,7 @@ _PAGE = Template("""<!doctype html>
 <body>
 <h1>When to take the turn</h1>
 <p class="faint">$basis</p>
-<div class="verdict">$verdict</div>
+<div class="$kind">$verdict</div>
 $plot
 <h2>Settings</h2>
 <div class="scrolled" tabindex="0" role="region" aria-label="Settings"><table>
@@ -79,6 +80,7 @@ def page(document: Tuning, cuts: Sequence[tuple[CutUtterance, Clip]]) -> bytes:
         " form-action 'none'",
         style=_STYLE,
         basis=escape(_basis(document)),
+        kind="verdict none" if document.chosen is UNSET else "verdict",
         verdict="".join(f"<p>{escape(sentence.strip())}</p>" for sentence, _ in verdict(document)),
         plot=embedded(document),
         headings="".join(f'<th scope="col">{escape(each)}</th>' for each in _headings(document)),

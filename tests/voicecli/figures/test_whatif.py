@@ -1,9 +1,12 @@
 import json
 
+from msgspec.structs import replace
+
 from tests.voicecli.documents import call
 from tests.voicecli.runs import turn
 from voicecli.figures.change import parsed
 from voicecli.figures.whatif import Felt, PartGap, WhatIf, felt
+from voicewire.messages import Speculation
 
 CHANGE = parsed(["llm.ttft=-200ms"])
 
@@ -47,6 +50,17 @@ def test_what_takes_longer_instead_hides_a_change() -> None:
 def test_a_transcript_that_nothing_waited_for_is_hidden_by_endpointing() -> None:
     for text in ("stt.final=-100ms", "stt=scripted(delay=50ms)"):
         assert hidden_by(text, -100.0, {"endpointing": 600.0}, {"endpointing": 600.0}) == (-100.0, "endpointing")
+
+
+def test_an_answer_that_was_begun_early_waits_for_the_commit() -> None:
+    early = replace(turn(0, endpointing=600.0, llm=0.0), speculation=Speculation(started=1, hit=1, saved_ms=500.0))
+    same = [call(early)]
+    (only,) = felt("tone", same, same, same, [{0: -200.0}], CHANGE).turns
+    assert (only.hidden_ms, only.hidden_by) == (-200.0, "endpointing")
+
+
+def test_more_than_what_was_asked_for_is_hidden_by_nothing() -> None:
+    assert hidden_by("turn.silence=-300ms", -300.0, {"endpointing": 1200.0}, {"endpointing": 600.0}) == (300.0, "")
 
 
 def test_what_is_smaller_than_a_frame_is_rounding_and_hidden_by_nothing() -> None:

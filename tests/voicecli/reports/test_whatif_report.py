@@ -35,8 +35,16 @@ def test_what_hides_a_change_is_named() -> None:
     assert told(nothing, "x")[2] == (
         "      nothing of the -200 ms asked for is felt: it is hidden behind endpointing, which takes as long anyway"
     )
+    by_whom = replace(TURN, felt_ms=0.2)
+    assert told(by_whom, "x")[2] == "      nothing of the -200 ms asked for is felt: it is hidden"
     some = replace(TURN, felt_ms=-50.0, hidden_by="stt")
     assert told(some, "x")[2] == "      of the -200 ms asked for, -150 ms are hidden behind STT"
+
+
+def test_more_than_what_was_asked_for_is_not_told_as_hidden() -> None:
+    assert told(replace(TURN, felt_ms=-380.0), "x")[2] == (
+        "      more than the -200 ms asked for is felt: other waits change with it"
+    )
 
 
 def test_without_a_change_only_the_reproduction_is_told() -> None:

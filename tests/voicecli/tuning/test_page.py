@@ -60,6 +60,11 @@ def test_where_nobody_is_cut_off_the_page_says_so() -> None:
     assert "No setting of the front cuts anybody off." in written(document(0, 0))
 
 
+def test_the_page_marks_that_there_is_nothing_to_choose() -> None:
+    assert '<div class="verdict none"><p>✗ no setting keeps to 5 %' in written(document(9, 9))
+    assert '<div class="verdict"><p>✓ choose' in written(document(9, 0))
+
+
 def test_every_setting_has_a_row_also_where_the_terminal_leaves_some_out() -> None:
     tags = _Tags()
     tags.feed(written(document(*[0] * 40)))

@@ -231,6 +231,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     details = [where if server.in_process else str(server.url or "")]
     details += [server.pipeline] if isinstance(server.pipeline, str) else []
     details += [f"silence {server.silence_ms} ms"] if isinstance(server.silence_ms, int) else []
+    details += [f"{server.endpointing} endpointing"] if isinstance(server.endpointing, str) else []
+    if isinstance(server.speculation, bool):
+        details += ["answers begun early" if server.speculation else "no answers begun early"]
     yield "Server", " · ".join(details)
     if isinstance(server.network, str):
         yield "Network", server.network
