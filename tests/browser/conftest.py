@@ -30,6 +30,8 @@ from voicewire.messages import AudioAck, EngineInfo, Engines, Message, SessionRe
 ROOT = Path(__file__).parents[2]
 PAGES = "/tests/browser/pages"
 CHROMIUM = shutil.which("chromium")
+TURNS = ["--resume-ms", "0"]
+"""Speech over an answer interrupts it however soon: whether it counts as the rest of the question depends on the route."""
 RAW = {"autoGainControl": False, "noiseSuppression": False, "echoCancellation": False}
 """What a fixture needs to reach the recogniser as it was recorded."""
 RAMP_S = 20
@@ -83,7 +85,7 @@ def running(arguments: list[str]) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def voice_url() -> Iterator[str]:
     """A voice server with the embedded engines."""
-    with running(["-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*"]) as ready:
+    with running(["-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*", *TURNS]) as ready:
         yield ready["url"]
 
 

@@ -74,7 +74,7 @@ def talking(*arguments: object, **environment: str) -> Iterator[Talk]:
     process = subprocess.Popen(
         [sys.executable, "-m", "voicecli", "talk", "--json", *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "VOICECLI_RESUME_MS": "0", **environment},  # an interruption, however soon
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
