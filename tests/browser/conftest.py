@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = "/tests/browser/pages"
 CHROMIUM = shutil.which("chromium")
 TURNS = ["--resume-ms", "0"]
-"""Speech over an answer interrupts it however soon: whether it counts as the rest of the question depends on the route."""
+"""Speech over an answer interrupts it however soon; whether it would be the rest of a question depends on the route."""
 RAW = {"autoGainControl": False, "noiseSuppression": False, "echoCancellation": False}
 """What a fixture needs to reach the recogniser as it was recorded."""
 RAMP_S = 20
