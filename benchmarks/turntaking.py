@@ -60,12 +60,16 @@ CONFIGURATIONS: Mapping[str, Flags] = {
     "the same, transcript after 100 ms": {"hangover_ms": 100},
     "the same, partials 150 ms late": {"hangover_ms": 100, "stt": "scripted(final=250ms, lag=150ms)"},
     "the same, words known 150 ms early": {"hangover_ms": 100, "stt": "scripted(final=250ms, early=150ms)"},
+    "the same, voice at 0.9 of real time": {"hangover_ms": 100, "tts": "scripted(ttfb=150ms, rtf=0.9)"},
 }
-"""Settings of the server, by what the table calls them. The last two are about the recogniser alone, and left out where
-it is a real one."""
+"""Settings of the server, by what the table calls them. The last three are about one engine alone, and left out where it
+is a real one."""
 
 SHIFTS_MS = (0, 370, 740)
 """What comes into a reply is also said so much later, that there are enough samples of it."""
+
+GAP_MS = 20
+"""A shorter break in a reply is no gap between its clauses: a codec may hold back so much of a piece of audio."""
 
 MIN_P95 = 20
 """A p95 of fewer samples is not told."""
@@ -111,6 +115,8 @@ class Outcome(msgspec.Struct):
     """What should not have stopped the reply that it came into."""
     false_turns: Share = msgspec.field(default_factory=Share)
     """What is no turn, and was answered."""
+    gaps: Share = msgspec.field(default_factory=Share)
+    """Of the replies heard to their end, those that fell silent in between, for want of audio."""
     stale_frames: int = 0
     """Audio of a cancelled reply that came after it was cancelled."""
     hits: Share = msgspec.field(default_factory=Share)
@@ -195,6 +201,9 @@ def count(outcome: Outcome, taken: Take, shift_ms: int) -> None:
     if not taken.record.pacing.reliable:
         outcome.unreliable += 1
         return
+    for reply in taken.record.replies:
+        if reply.ended and not reply.cut:
+            outcome.gaps.add(ms(reply.underrun_ns) > GAP_MS)
     call = _Call(taken.fixture, taken.record)
     for index, utterance in enumerate(taken.fixture.utterances):
         said = call.said(index)
@@ -317,6 +326,7 @@ def table(outcomes: Mapping[str, Outcome], title: str) -> Table:
         "\nnoise",
         "\necho",
         "these\nanswered",
+        "replies\nwith gaps",
         "begun early\nand given",
         "saved\np50 / p95",
         "tokens\nwasted",
@@ -336,6 +346,7 @@ def table(outcomes: Mapping[str, Outcome], title: str) -> Table:
             str(outcome.ignored),
             *("–" if share is None else str(share) for share in stops),
             str(outcome.false_turns),
+            str(outcome.gaps),
             str(outcome.hits) if outcome.hits.of else "–",
             _spread(outcome.saved_ms),
             outcome.wasted_tokens.with_percent if outcome.hits.of else "–",
@@ -373,7 +384,7 @@ def main() -> int:
     chosen = {
         name: flags
         for name, flags in CONFIGURATIONS.items()
-        if arguments.only in name and not (arguments.embedded and "stt" in flags)
+        if arguments.only in name and not (arguments.embedded and flags.keys() & {"stt", "tts"})
     }
     if not chosen:
         parser.error(f'no configuration has "{arguments.only}" in its name; there are {"; ".join(CONFIGURATIONS)}')

@@ -22,6 +22,13 @@ CLAUSES_WAITING = 64
 HELD_CLAUSES = 2
 """A reply that is held back reads so many clauses of its text, and speaks the first: all of it may be for nothing."""
 
+CLAUSES_SPOKEN = 2
+"""Clauses that are spoken at once: the next one begins while this one still comes, so that there is no gap between them
+however long an engine takes to its first audio. Only where the engine is `concurrent`."""
+
+PIECES_WAITING = 64
+"""Pieces of speech of such a clause; when there are more, its stream is not read on."""
+
 AUDIO_WAITING_MS = 4_000
 """Audio between TTS and the client; when there is more, TTS is not read on."""
 
@@ -65,6 +72,13 @@ class _Limit(NamedTuple):
     timeout_ms: int
 
 
+class _SpokenClause(NamedTuple):
+    """A clause whose speech is being made."""
+
+    clause: Clause
+    pieces: asyncio.Queue[SpeechAudio | None]
+
+
 class Reply:
     """`run` is the task that makes it; `queue` is what may be sent of it. `encoder` is a fresh one, and its own.
 
@@ -91,6 +105,8 @@ class Reply:
         self.usage = TokenUsage(0, 0)
         self.tokens = 0
         """Pieces of text so far."""
+        self.characters = 0
+        """Handed to speech synthesis so far."""
         self._llm = llm
         self._tts = tts
         self._settings = settings
@@ -101,6 +117,9 @@ class Reply:
         self._encoder = encoder
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(CLAUSES_WAITING)
         self._clauses_read = 0
+        self._spoken_clauses: asyncio.Queue[_SpokenClause | None] = asyncio.Queue()
+        """Bounded by `_voices`."""
+        self._voices = asyncio.Semaphore(CLAUSES_SPOKEN if getattr(tts, "concurrent", False) else 1)
         self._room = asyncio.Event()
         self._released = asyncio.Event()
         if not is_held:
@@ -109,15 +128,17 @@ class Reply:
 
     async def run(self) -> None:
         try:
-            if self._settings.overlapped:
-                async with asyncio.TaskGroup() as stages:
-                    stages.create_task(self._think(), name=f"llm of turn {self.turn_id}")
-                    stages.create_task(self._speak(), name=f"tts of turn {self.turn_id}")
-            else:
+            if not self._settings.overlapped:
                 await self._think()
-                await self._speak()
+            async with asyncio.TaskGroup() as stages:
+                if self._settings.overlapped:
+                    stages.create_task(self._think(), name=f"llm of turn {self.turn_id}")
+                stages.create_task(self._speak(), name=f"tts of turn {self.turn_id}")
+                stages.create_task(self._queue_speech(), name=f"audio of turn {self.turn_id}")
         except* _StageError as failures:
-            failure = failures.exceptions[0]
+            failure: BaseException = failures
+            while isinstance(failure, BaseExceptionGroup):
+                failure = failure.exceptions[0]
             assert isinstance(failure, _StageError)
             self._listener.reply_failed(self.turn_id, failure.code, failure.message)
 
@@ -164,24 +185,42 @@ class Reply:
                 await self._released.wait()
 
     async def _speak(self) -> None:
+        """Ask for the speech of each clause, as soon as that of those before it leaves room."""
+        async with asyncio.TaskGroup() as voices:
+            while clause := await self._clauses.get():
+                await self._voices.acquire()
+                self._mark(Mark.TTS_REQUESTED)
+                self.characters += len(clause.text)
+                pieces: asyncio.Queue[SpeechAudio | None] = asyncio.Queue(PIECES_WAITING)
+                self._spoken_clauses.put_nowait(_SpokenClause(clause, pieces))
+                voices.create_task(self._speak_clause(clause, pieces), name=f"clause of turn {self.turn_id}")
+                await self._released.wait()
+            self._spoken_clauses.put_nowait(None)
+
+    async def _speak_clause(self, clause: Clause, pieces: asyncio.Queue[SpeechAudio | None]) -> None:
+        stream = self._tts.synthesize(clause.text, voice=self._settings.voice, locale=self._settings.locale)
+        limit = _Limit(ErrorCode.TTS_FAILED, "speech synthesis", self._settings.tts_timeout_ms)
+        async with aclosing(self._pull(stream, limit)) as speech:
+            async for piece in speech:
+                _check_speech(piece, clause)
+                await pieces.put(piece)
+        await pieces.put(None)
+
+    async def _queue_speech(self) -> None:
+        """Queue the speech of the clauses, one after another."""
         pending: list[SpeechAudio] = []
-        while clause := await self._clauses.get():
-            self._mark(Mark.TTS_REQUESTED)
-            self.spoken.begin_clause(clause)
-            stream = self._tts.synthesize(clause.text, voice=self._settings.voice, locale=self._settings.locale)
-            limit = _Limit(ErrorCode.TTS_FAILED, "speech synthesis", self._settings.tts_timeout_ms)
-            async with aclosing(self._pull(stream, limit)) as pieces:
-                async for piece in pieces:
-                    _check_speech(piece, clause)
-                    if piece.audio:
-                        self._mark(Mark.TTS_FIRST_AUDIO)
-                    self.spoken.add_audio(len(piece.audio) // 2, piece.words)
-                    if self._settings.overlapped:
-                        await self._queue_audio(piece)
-                    else:
-                        pending.append(piece)
+        while spoken := await self._spoken_clauses.get():
+            self.spoken.begin_clause(spoken.clause)
+            while piece := await spoken.pieces.get():
+                if piece.audio:
+                    self._mark(Mark.TTS_FIRST_AUDIO)
+                self.spoken.add_audio(len(piece.audio) // 2, piece.words)
+                if self._settings.overlapped:
+                    await self._queue_audio(piece)
+                else:
+                    pending.append(piece)
             self.spoken.end_clause()
-            await self._released.wait()
+            self._voices.release()
         if Mark.TTS_FIRST_AUDIO in self._marked:
             self._mark(Mark.TTS_DONE)
         for piece in pending:

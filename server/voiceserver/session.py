@@ -536,7 +536,7 @@ class Session:
         return Usage(
             input_tokens=reply.usage.input_tokens,
             output_tokens=reply.usage.output_tokens,
-            tts_characters=reply.spoken.characters,
+            tts_characters=reply.characters,
             tts_audio_ms=round(reply.spoken.duration_ms, 3),
             heard_audio_ms=heard.heard_ms,
             decoded_audio_ms=heard.speech_ms,

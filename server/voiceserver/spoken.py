@@ -38,11 +38,6 @@ class SpokenText:
         """Of the audio, as far as it is made."""
         return self._samples * 1000 / self._rate
 
-    @property
-    def characters(self) -> int:
-        """Handed to speech synthesis so far."""
-        return sum(len(spoken.clause.text) for spoken in self._clauses)
-
     def add_text(self, text: str) -> None:
         self._text += text
 

@@ -83,18 +83,24 @@ class TalkingLlm(StubEngine):
 
 
 class LoudTts(StubEngine):
-    """20 ms of loud audio a character, in pieces of 100 ms, the first after `first_s`."""
+    """20 ms of loud audio a character, in pieces of 100 ms, the first after `first_s`, each next after `pace_s`."""
 
     sample_rate = 24_000
 
-    def __init__(self, *, first_s: float = 0.0, error: Exception | None = None) -> None:
+    def __init__(
+        self, *, first_s: float = 0.0, pace_s: float = 0.0, error: Exception | None = None, concurrent: bool = False
+    ) -> None:
         self.first_s = first_s
+        self.pace_s = pace_s
         self.error = error
+        self.concurrent = concurrent
         self.asked: list[str] = []
         self.closed = 0
+        self.most_at_once = 0
 
     async def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:
         self.asked.append(text)
+        self.most_at_once = max(self.most_at_once, len(self.asked) - self.closed)
         try:
             await asyncio.sleep(self.first_s)
             if self.error is not None:
@@ -106,6 +112,8 @@ class LoudTts(StubEngine):
                 samples -= piece
                 yield SpeechAudio(b"\x00\x40" * piece, words)
                 words = ()
+                if samples > 0:
+                    await asyncio.sleep(self.pace_s)
         finally:
             self.closed += 1
 

@@ -29,7 +29,10 @@ TWO_CLAUSES = "Here is one. And another one."
 class Witness:
     """Listens to one reply, and takes its audio as soon as it is there."""
 
-    def __init__(self, llm: TalkingLlm, tts: LoudTts, settings: ReplySettings = SETTINGS) -> None:
+    def __init__(
+        self, llm: TalkingLlm, tts: LoudTts, settings: ReplySettings = SETTINGS, *, is_held: bool = False
+    ) -> None:
+        self.is_held = is_held
         self.llm = llm
         self.tts = tts
         self.settings = settings
@@ -37,8 +40,11 @@ class Witness:
         self.tokens: list[tuple[int, str]] = []
         self.failures: list[tuple[ErrorCode, str]] = []
         self.taken_samples = 0
+        self.dry_ms = 0.0
+        """So long nothing was there to be played, once it had begun to."""
         self.ended = False
         self.takes_audio = True
+        self._played_until_ms: float | None = None
 
     def listen(self, *, cancel_after_s: float | None = None) -> "Witness":
         async def main(loop: VirtualLoop) -> None:
@@ -52,6 +58,7 @@ class Witness:
                 listener=self,
                 clock=loop,
                 log=SessionLog("s"),
+                is_held=self.is_held,
             )
             self.loop = loop
             async with asyncio.TaskGroup() as tasks:
@@ -78,10 +85,18 @@ class Witness:
                     break
                 for frame in frames:
                     self.reply.queue.written(frame, self.loop.now_ns())
-                self.taken_samples += sum(frame.samples for frame in frames)
+                self._play(sum(frame.samples for frame in frames))
                 self.ended = self.ended or not frames[-1].payload
                 self.reply.queue.playhead.reported(1e9, self.loop.now_ns())
             self.reply.room_made()
+
+    def _play(self, samples: int) -> None:
+        now_ms = self.loop.now_ns() / NS_PER_MS
+        until_ms = now_ms if self._played_until_ms is None else self._played_until_ms
+        if samples:
+            self.dry_ms += max(0.0, now_ms - until_ms)
+        self._played_until_ms = max(until_ms, now_ms) + samples / 24
+        self.taken_samples += samples
 
     def reply_failed(self, turn_id: int, code: ErrorCode, message: str) -> None:
         self.failures.append((code, message))
@@ -113,6 +128,26 @@ def test_sequential_waits_for_each_stage_to_finish() -> None:
         "tts.done": 380,
     }
     assert witness.tts.asked == [TWO_CLAUSES]
+
+
+@pytest.mark.parametrize(("concurrent", "at_once", "dry_ms"), [(True, 2, 0), (False, 1, 230 + 170)])
+def test_there_is_no_gap_between_clauses_where_an_engine_that_keeps_up_speaks_two_at_once(
+    concurrent: bool, at_once: int, dry_ms: float
+) -> None:
+    text = "This is the first of them. And the second one is a little longer. Then comes one more."
+    tts = LoudTts(first_s=0.3, pace_s=0.09, concurrent=concurrent)
+    witness = Witness(TalkingLlm(text), tts).listen()
+    assert " ".join(tts.asked) == text
+    assert tts.most_at_once == at_once
+    assert witness.dry_ms == pytest.approx(dry_ms)
+    assert witness.taken_samples == 480 * sum(map(len, tts.asked))
+
+
+def test_a_held_reply_speaks_its_first_clause_alone() -> None:
+    witness = Witness(TalkingLlm(TWO_CLAUSES), LoudTts(concurrent=True), is_held=True)
+    witness.listen(cancel_after_s=5)
+    assert witness.tts.asked == ["Here is one."]
+    assert witness.reply.characters == len("Here is one.")
 
 
 def test_tokens_are_told_in_order_and_the_audio_is_all_of_it() -> None:

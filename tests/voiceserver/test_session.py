@@ -58,7 +58,7 @@ def test_a_spoken_turn_is_answered_with_every_stage_where_its_delays_put_it() ->
         "tts.requested": 720,
         "tts.first_audio": 800,
         "reply.first_frame_sent": 800,
-        "tts.done": 880,
+        "tts.done": 800,
     }
     (end,) = caller.all(TurnEnd)
     assert end.outcome is TurnOutcome.COMPLETED

@@ -129,6 +129,9 @@ class SpeechAudio(NamedTuple):
 
 
 class Tts(Engine, Protocol):
+    """An engine whose `concurrent` is true speaks two texts at once no slower than one, as services do: it is asked for
+    the next clause while it still speaks this one. Others finish one first."""
+
     sample_rate: int
 
     def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:

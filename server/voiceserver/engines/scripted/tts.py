@@ -45,6 +45,7 @@ class ScriptedTts:
             delays("ttfbs", self.ttfbs)
 
     waits_on_loop = True
+    concurrent = True
 
     def __init__(self, settings: Settings) -> None:
         self.sample_rate = settings.rate
