@@ -1,4 +1,4 @@
-"""Words over a reply that are no interruption: what listeners say to show that they listen, and the reply's own."""
+"""Words over a reply that are no interruption: what listeners say to show that they listen."""
 
 from voiceserver.words import Words, word_list
 
@@ -15,9 +15,6 @@ _PHRASES = frozenset({("i", "see"), ("got", "it"), ("of", "course"), ("all", "ri
 LONGEST_NODDING = 3
 """More words than this say something, whatever they are."""
 
-ECHOED_WORDS = 2
-"""So many words in a row that are the reply's are its echo; one alone may be anybody's."""
-
 
 def is_backchannel(words: Words, *, is_partial: bool = False) -> bool:
     """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too. A partial transcript is one while
@@ -33,23 +30,6 @@ def is_backchannel(words: Words, *, is_partial: bool = False) -> bool:
         else:
             return is_partial and at == len(words) - 1 and any(words[at] == phrase[0] for phrase in _PHRASES)
     return True
-
-
-def is_echo(words: Words, spoken: Words, *, is_partial: bool = False) -> bool:
-    """Whether the microphone heard the reply: `words` stand in a row in `spoken`, the reply's.
-
-    The recogniser hears an echo badly: a third of the words may be others, and the first and last are often cut. Of a
-    partial transcript even one word is taken for an echo until there is another, unless it is an order.
-    """
-    if is_partial and len(words) == 1:
-        return words[0] in spoken and not is_order(words)
-    if len(words) < ECHOED_WORDS:
-        return False
-    least = max(ECHOED_WORDS, -(-2 * len(words) // 3))
-    return any(
-        sum(heard == said for heard, said in zip(words, spoken[start:], strict=False)) >= least
-        for start in range(len(spoken) - ECHOED_WORDS + 1)
-    )
 
 
 _ORDERS = frozenset(

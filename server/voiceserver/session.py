@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import NamedTuple
 
-from voiceserver.backchannel import is_echo
 from voiceserver.conversation import Conversation
+from voiceserver.echo import EchoEar
 from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
@@ -46,7 +46,6 @@ from voiceserver.turn_events import (
     Interrupted,
     JudgeTurn,
     MarkInstant,
-    PartialTranscribed,
     PauseReply,
     ReopenTurn,
     ReplyFailed,
@@ -63,7 +62,6 @@ from voiceserver.turn_events import (
 )
 from voiceserver.turn_events import SpeechStarted as SpeechStartedEvent
 from voiceserver.turn_events import SpeechStopped as SpeechStoppedEvent
-from voiceserver.words import words_of
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock, ms
 from voicewire.clock_offset import ClockOffset
 from voicewire.connection import Connection
@@ -185,6 +183,7 @@ class Session:
         )
         self._timelines: dict[int, Timeline] = {}
         """Of the turn being spoken and the one being answered."""
+        self._echo = EchoEar()
         self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
         """Of the turn being spoken, by segment."""
         self._speaking = Speaking(
@@ -458,6 +457,7 @@ class Session:
     def _start_transcription(self, turn_id: int, segment: int) -> None:
         if segment == 0:
             self._loudness.turn_opened()
+        self._echo.segment_began(segment, is_over_reply=self._speaking.turn_id is not None)
         if self._judging is not None:
             self._judging.speech_started(turn_id)
         transcription = Transcription(
@@ -474,11 +474,9 @@ class Session:
         self._transcriptions[segment] = (transcription, task)
 
     def _transcribed(self, event: TranscriptionEvent) -> None:
-        if not isinstance(event, TranscriptionFailed) and self._speaking.turn_id is not None:
-            is_partial = isinstance(event, PartialTranscribed)
-            text = event.text[: event.stable_chars] if isinstance(event, PartialTranscribed) else event.text
-            heard, spoken = words_of(text), words_of(self._speaking.text(self._clock.now_ns()))
-            event = event._replace(is_echo=is_echo(heard, spoken, is_partial=is_partial))
+        if not isinstance(event, TranscriptionFailed):
+            is_speaking = self._speaking.turn_id is not None
+            event = self._echo.judge(event, self._speaking.text(self._clock.now_ns()) if is_speaking else None)
         self._apply(event)
 
     def _abandon_transcriptions(self) -> None:
@@ -512,7 +510,9 @@ class Session:
         latencies_ms = timeline.latencies_ms()
         reply = None
         if self._speaking.turn_id == end.turn_id:
-            self.conversation.user_heard(self._speaking.heard(self._clock.now_ns()).text)
+            heard = self._speaking.heard(self._clock.now_ns()).text
+            self.conversation.user_heard(heard)
+            self._echo.reply_ended(heard if end.outcome is TurnOutcome.COMPLETED else "")
             reply = self._speaking.end()
             self._active_ns = self._clock.now_ns()
         elif end.outcome is not TurnOutcome.CANCELLED:

@@ -87,7 +87,8 @@ WORDS_AWAITED_NS = 400 * NS_PER_MS
 
 
 ECHO_TAIL_NS = 500 * NS_PER_MS
-"""So long after a reply was paused its echo may still be heard: the way there, the loudspeaker's buffer, the room."""
+"""So long after a reply was paused, or ended, its echo may still be heard: the way there, the loudspeaker's buffer, the
+room."""
 
 LONGEST_NOD_NS = 3000 * NS_PER_MS
 """Speech over a reply that goes on for so long is no nod, whatever its words: the reply does not wait for its end."""
@@ -190,7 +191,8 @@ class TurnMachine:
         self._utterance: _Utterance | None = None
         self._reply: _Reply | None = None
         self._is_paused = False
-        self._paused_ns = 0
+        self._silent_ns: int | None = None
+        """Since when the reply is paused, or over; None while it can be heard."""
         self._false_alarms = 0
         """How often the reply was paused for nothing."""
         self._has_partials = False
@@ -246,6 +248,7 @@ class TurnMachine:
             case ReplyFinished(turn_id):
                 if turn_id == self.reply_id:
                     self._forget_reply()
+                    self._silent_ns = now_ns
                     effects.append(EndTurn(turn_id, TurnOutcome.COMPLETED))
             case ReplyFailed(turn_id, code, message):
                 if turn_id == self.reply_id:
@@ -424,19 +427,20 @@ class TurnMachine:
 
     def _goes_on(self, utterance: _Utterance) -> bool:
         """What is still spoken long after the reply fell silent is not its echo."""
-        return self._is_paused and utterance.last_speech_ns > self._paused_ns + ECHO_TAIL_NS
+        return self._silent_ns is not None and utterance.last_speech_ns > self._silent_ns + ECHO_TAIL_NS
 
     def _pause_reply(self, now_ns: int) -> list[Effect]:
         if self._reply is None or self._is_paused:
             return []
         self._is_paused = True
-        self._paused_ns = now_ns
+        self._silent_ns = now_ns
         return [PauseReply(self._reply.turn_id)]
 
     def _resume_reply(self) -> list[Effect]:
         if self._reply is None or not self._is_paused:
             return []
         self._is_paused = False
+        self._silent_ns = None
         self._false_alarms += 1
         return [ResumeReply(self._reply.turn_id)]
 
@@ -514,7 +518,7 @@ class TurnMachine:
         answer = AdoptSpeculation(turn_id, self._speculator.attempt, text) if is_ready else StartReply(turn_id, text)
         self._utterance = None
         self._speculator.turn_over()
-        self._reply = _Reply(turn_id, text, now_ns)
+        self._reply, self._silent_ns = _Reply(turn_id, text, now_ns), None
         return [*effects, MarkInstant(turn_id, Mark.TURN_COMMITTED, now_ns), answer]
 
     def _drop(self, utterance: _Utterance) -> list[Effect]:
@@ -533,7 +537,7 @@ class TurnMachine:
         if self._utterance is not None:
             effects = [*self._drop(self._utterance), *effects]
         self._last_turn_id += 1
-        self._reply = _Reply(self._last_turn_id, committed_ns=now_ns)
+        self._reply, self._silent_ns = _Reply(self._last_turn_id, committed_ns=now_ns), None
         return [
             *effects,
             MarkInstant(self._last_turn_id, Mark.TURN_COMMITTED, now_ns),
@@ -548,7 +552,7 @@ class TurnMachine:
             return []
         text = utterance.text()
         effects = self._drop_speculation(utterance) if self._speculator.is_void(text) else []
-        if self._reply is not None:
+        if self._reply is not None or utterance.is_echo:
             return effects
         silence_ns = utterance.silence_ns if utterance.speaking else self._settings.speculation.silence_ns
         if self._speculator.may_begin(text, is_stable=utterance.is_stable, silence_ns=silence_ns):
@@ -582,4 +586,5 @@ class TurnMachine:
     def _forget_reply(self) -> None:
         self._reply = None
         self._is_paused = False
+        self._silent_ns = None
         self._false_alarms = 0

@@ -4,17 +4,20 @@ callers who are odd. On the virtual clock, so every figure is exact."""
 import pytest
 
 from benchmarks.heard import barge_in
-from tests.voiceserver.stages import Caller, Script, converse, opened
-from voicewire.frames import AudioFrame
+from tests.voiceserver.stages import LOUD, Caller, Script, converse, opened
+from voicewire.formats import Codec
+from voicewire.frames import AudioFrame, FrameKind
 from voicewire.marks import Mark
 from voicewire.messages import (
     AudioEnd,
     CancelReason,
     Endpointing,
+    Error,
     LlmToken,
     ReplyCancelled,
     ReplyPaused,
     ReplyResumed,
+    SessionReady,
     Speculation,
     SpeechStarted,
     TextInput,
@@ -173,6 +176,48 @@ def test_who_says_nothing_gets_no_answer() -> None:
 
     caller = converse_as_people_do(script)
     assert (caller.all(SpeechStarted), caller.all(TurnEnd)) == ([], [])
+
+
+def test_who_talks_before_the_session_is_ready_is_heard_from_the_first_word_on() -> None:
+    async def script(caller: Caller) -> None:
+        caller.start()
+        for sequence in range(20):  # behind `session_start`, and nothing was heard of the server yet
+            frame = AudioFrame(FrameKind.AUDIO_CHUNK, Codec.PCM_S16LE, 0, sequence, sequence * 320, LOUD)
+            caller.transport.received.put_nowait(frame.serialize())
+        assert caller.all(SessionReady) == []
+        await caller.until(SessionReady)
+        caller.sequence, caller.pts = 20, 20 * 320
+        await caller.speak(600, 6000)
+
+    caller = converse_as_people_do(script)
+    assert caller.all(Error) == []
+    assert [started.position_ms for started in caller.all(SpeechStarted)] == [0]
+    assert [final.text for final in caller.all(TranscriptFinal)] == ["what time is it"]
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("eight nine ten", [(1, TurnOutcome.COMPLETED), (2, TurnOutcome.NO_SPEECH)]),
+        ("thank you so much", [(1, TurnOutcome.CANCELLED), (2, TurnOutcome.COMPLETED)]),
+        ("no five six seven", [(1, TurnOutcome.CANCELLED), (2, TurnOutcome.COMPLETED)]),
+    ],
+    ids=["echo", "other words", "who stopped it may quote it"],
+)
+def test_the_echo_of_a_replys_last_words_gets_no_answer_when_that_is_over(
+    said: str, ends: list[tuple[int, TurnOutcome]]
+) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 3500, 440, 4000)
+
+    caller = converse_as_people_do(
+        script,
+        stt=f"scripted(text='count to ten please|{said}', final=900ms)",
+        llm="scripted(text='One two three four five six seven eight nine ten.|You are welcome.')",
+    )
+    assert [(end.turn_id, end.outcome) for end in caller.all(TurnEnd)] == ends
 
 
 def test_who_speaks_while_the_server_thinks_is_answered_to_all_of_it() -> None:

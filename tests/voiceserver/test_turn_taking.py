@@ -3,6 +3,7 @@ none, and turns that are taken back. `test_turn.py` has what every turn goes thr
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -282,6 +283,24 @@ def test_the_words_of_an_echo_are_nobodys() -> None:
     book.at(4600, ReplyFinished(1))
     book.hears(4860)
     assert book.waits(4900)[-1] == EndTurn(2, TurnOutcome.NO_SPEECH)
+
+
+@pytest.mark.parametrize(
+    ("spoken_until_ms", "outcome"), [(5100, TurnOutcome.NO_SPEECH), (5101, None)], ids=["echo", "goes on"]
+)
+def test_the_echo_of_a_replys_last_words_is_nobodys_though_it_is_transcribed_when_that_is_over(
+    spoken_until_ms: int, outcome: TurnOutcome | None
+) -> None:
+    book = Playbook().replying()
+    book.starts(4400)
+    book.at(4600, ReplyFinished(1))
+    assert of(BeginSpeculation, book.at(4650, PartialTranscribed(2, 0, "it is ten", 9, is_echo=True))) == []
+    book.hears(spoken_until_ms, spoken_until_ms)
+    book.stops(5300, spoken_until_ms)
+    book.at(5310, FinalTranscribed(2, 0, "it is ten o'clock", is_echo=True))
+    ended = of(EndTurn, book.hears(5800))
+    assert ended == ([] if outcome is None else [EndTurn(2, outcome)])
+    assert book.machine.reply_id == (2 if outcome is None else None)
 
 
 def test_a_push_to_talk_that_falls_silent_does_not_hold_the_reply_for_ever() -> None:
