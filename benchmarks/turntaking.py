@@ -62,8 +62,8 @@ CONFIGURATIONS: Mapping[str, Flags] = {
     "the same, words known 150 ms early": {"hangover_ms": 100, "stt": "scripted(final=250ms, early=150ms)"},
     "the same, voice at 0.9 of real time": {"hangover_ms": 100, "tts": "scripted(ttfb=150ms, rtf=0.9)"},
 }
-"""Settings of the server, by what the table calls them. The last three are about one engine alone, and left out where it
-is a real one."""
+"""Settings of the server, by what the table calls them. The last three are about one engine alone, and left out where
+it is a real one."""
 
 SHIFTS_MS = (0, 370, 740)
 """What comes into a reply is also said so much later, that there are enough samples of it."""

@@ -288,9 +288,9 @@ class TurnMachine:
         utterance.finished = None
         utterance.ended = False
         if reply is not None:
-            is_early = event.at_ns <= reply.committed_ns + self._settings.resume_ns
-            if is_early and event.reply_heard_ns < ANSWERED_NS:
-                utterance.resumes = reply.to
+            # Who began early may falter ("um"), and goes on; but not once there was an answer to speak to.
+            is_early = bool(utterance.resumes) or event.at_ns <= reply.committed_ns + self._settings.resume_ns
+            utterance.resumes = reply.to if is_early and event.reply_heard_ns < ANSWERED_NS else ""
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
             if not self._false_alarms and not event.is_faint:
                 effects += self._pause_reply(now_ns)

@@ -396,6 +396,18 @@ def test_who_has_heard_some_of_the_answer_speaks_to_it() -> None:
         assert of(CancelReply, book.partly(2200, "in london", turn=2)) == [CancelReply(1, reason)]
 
 
+def test_who_falters_before_they_go_on_is_joined_unless_they_have_heard_the_answer_since() -> None:
+    for heard_ms, reason in ((499, CancelReason.RESUMED), (500, CancelReason.BARGE_IN)):
+        book = Playbook().replying()
+        book.starts(2000)
+        book.stops(2500, 2300)
+        book.finally_(2510, "um", turn=2)
+        book.at(2600, SpeechStarted(2600 * NS_PER_MS, reply_heard_ns=heard_ms * NS_PER_MS))
+        book.hears(2800, 2800)
+        effects = book.partly(2800, "in london", turn=2, segment=1)
+        assert of(CancelReply, effects) == [CancelReply(1, reason)]
+
+
 def test_a_cough_after_the_commit_takes_nothing_back() -> None:
     book = Playbook().replying()
     book.starts(1400)
