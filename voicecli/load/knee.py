@@ -80,7 +80,9 @@ def wilson_low(count: int, of: int) -> float:
     """The lower end of the interval of a share."""
     share = count / of
     middle = share + Z**2 / (2 * of)
-    return max(0.0, (middle - Z * sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))) / (1 + Z**2 / of))
+    if not count:
+        return 0.0  # which the formula misses by its rounding
+    return (middle - Z * sqrt(share * (1 - share) / of + Z**2 / (4 * of**2))) / (1 + Z**2 / of)
 
 
 def _no_base(base: Level) -> str:
