@@ -122,7 +122,7 @@ class Outcome(msgspec.Struct):
     hits: Share = msgspec.field(default_factory=Share)
     """Of the answers that were begun early, those that were given."""
     wasted_tokens: Share = msgspec.field(default_factory=Share)
-    """Of all tokens of the language model, those of answers begun early and thrown away."""
+    """Of all tokens that the language model read and wrote, those of answers begun early and thrown away."""
     wasted_tts_ms: float = 0.0
     """Speech made for these."""
     saved_ms: list[float] = []
@@ -224,8 +224,9 @@ def _count_speculation(outcome: Outcome, call: CallRecord) -> None:
         told = turn.speculation
         outcome.hits.count += told.hit
         outcome.hits.of += told.started
-        outcome.wasted_tokens.count += told.wasted_tokens
-        outcome.wasted_tokens.of += told.wasted_tokens + turn.usage.output_tokens
+        wasted = told.wasted_input_tokens + told.wasted_tokens
+        outcome.wasted_tokens.count += wasted
+        outcome.wasted_tokens.of += wasted + turn.usage.input_tokens + turn.usage.output_tokens
         outcome.wasted_tts_ms += told.wasted_tts_ms
         outcome.saved_ms += [told.saved_ms] * told.hit
 

@@ -339,6 +339,8 @@ class Speculation(msgspec.Struct, frozen=True, kw_only=True):
     """Of those, thrown away unheard."""
     wasted_tokens: Index = 0
     """The language model wrote for those thrown away."""
+    wasted_input_tokens: Index = 0
+    """It read for those thrown away: an estimate, since a service tells at the end of an answer only."""
     wasted_tts_ms: Milliseconds = 0.0
     """Speech synthesis made for those thrown away."""
     saved_ms: Milliseconds = 0.0

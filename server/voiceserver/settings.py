@@ -99,8 +99,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     speculation: Annotated[bool, _about("Whether answers are begun before the turn has ended, and held back.")] = True
     speculation_tries: Annotated[int, _about("Answers begun early for one turn, at most.", ge=1, le=100)] = 6
     speculation_waste: Annotated[
-        int, _about("A session that has thrown away so many tokens begins no more answers early.", ge=0, le=10_000_000)
-    ] = 20_000
+        int,
+        _about(
+            "A session that has wasted so many tokens, read and written, begins no answers early.", ge=0, le=10_000_000
+        ),
+    ] = 100_000
     hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
     commit_timeout_ms: Annotated[
         int, _about("How long after the silence a turn waits for its transcript.", ge=0, le=30_000)

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple
 
-from voiceserver.engines.roles import ChatMessage, Llm, Tts
+from voiceserver.engines.roles import ChatMessage, Llm, TokenUsage, Tts
 from voiceserver.held import HeldBack
 from voiceserver.logs import SessionLog
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplyListener, ReplySettings
-from voiceserver.speculation import Ledger, saved_ns
+from voiceserver.speculation import Ledger, input_tokens, saved_ns
 from voiceserver.speech_encoder import SpeechEncoder
 from voicewire.clock import Clock
 from voicewire.marks import Mark
@@ -37,6 +37,8 @@ class _Held(NamedTuple):
     reply: Reply
     task: asyncio.Task[None]
     notes: HeldBack
+    input_tokens: int
+    """About."""
 
 
 class Speaking:
@@ -56,6 +58,8 @@ class Speaking:
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._held: _Held | None = None
+        self._last_usage = TokenUsage(0, 0)
+        """Of the newest reply whose usage is known."""
         self._ledgers: dict[int, Ledger] = {}
         """Of the turns that have not ended."""
         self.session_ledger = Ledger()
@@ -90,11 +94,12 @@ class Speaking:
         assert self._held is None, "the attempt before it was dropped"
         notes = HeldBack(self._listener, on_failure)
         reply = self._new_reply(turn_id, conversation, notes, is_held=True)
-        self._held = _Held(attempt, reply, spawn(reply.run(), f"attempt {attempt} at turn {turn_id}"), notes)
+        task = spawn(reply.run(), f"attempt {attempt} at turn {turn_id}")
+        self._held = _Held(attempt, reply, task, notes, input_tokens(conversation, self._last_usage))
         self._ledger(turn_id).started += 1
 
     def drop(self, attempt: int) -> int:
-        """Throw away the reply that is held back. Returns the tokens that it had cost."""
+        """Throw away the reply that is held back. Returns the tokens that it had cost, read and written."""
         held, self._held = self._held, None
         assert held is not None, "it was begun"
         assert held.attempt == attempt, "only one is held"
@@ -103,8 +108,9 @@ class Speaking:
         ledger = self._ledger(held.reply.turn_id)
         ledger.cancelled += 1
         ledger.wasted_tokens += held.reply.tokens
+        ledger.wasted_input_tokens += held.input_tokens
         ledger.wasted_tts_ms += held.reply.spoken.duration_ms
-        return held.reply.tokens
+        return held.input_tokens + held.reply.tokens
 
     def adopt(self, attempt: int, committed_ns: int) -> None:
         """Give the reply that was held back."""
@@ -191,6 +197,8 @@ class Speaking:
         """The turn is over, and so is its reply, which is returned; None where there was none."""
         reply, self._reply, self._task = self._reply, None, None
         if reply is not None:
+            if reply.usage.input_tokens:
+                self._last_usage = reply.usage
             self._encoder = self._new_encoder()
             self._silent.set()
         return reply

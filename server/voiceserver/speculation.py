@@ -1,12 +1,17 @@
 """Answers that are begun before the turn is committed: when one is worth it, and what came of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from voiceserver.completeness import Completeness, completeness
+from voiceserver.engines.roles import ChatMessage, TokenUsage
 from voiceserver.words import Words, words_of
 from voicewire.clock import NS_PER_MS, ms
 from voicewire.messages import Speculation
+
+CHARS_PER_TOKEN = 4
+"""Of English text."""
 
 SENTENCE_WORDS = 3
 """While the user speaks, fewer words are taken for the beginning of more."""
@@ -21,8 +26,8 @@ class SpeculationSettings(NamedTuple):
     """The first short silence: whatever was said by then may be all."""
     tries: int = 6
     """Answers begun for one turn, at most."""
-    wasted_tokens: int = 20_000
-    """When a session has wasted so many tokens, it begins no more answers early."""
+    wasted_tokens: int = 100_000
+    """When a session has wasted so many tokens, read and written, it begins no more answers early."""
 
 
 class Speculator:
@@ -97,6 +102,7 @@ class Ledger:
     hit: int = 0
     cancelled: int = 0
     wasted_tokens: int = 0
+    wasted_input_tokens: int = 0
     wasted_tts_ms: float = 0.0
     saved_ns: int = 0
 
@@ -105,6 +111,7 @@ class Ledger:
         self.hit += other.hit
         self.cancelled += other.cancelled
         self.wasted_tokens += other.wasted_tokens
+        self.wasted_input_tokens += other.wasted_input_tokens
         self.wasted_tts_ms += other.wasted_tts_ms
         self.saved_ns += other.saved_ns
 
@@ -114,9 +121,18 @@ class Ledger:
             hit=self.hit,
             cancelled=self.cancelled,
             wasted_tokens=self.wasted_tokens,
+            wasted_input_tokens=self.wasted_input_tokens,
             wasted_tts_ms=round(self.wasted_tts_ms, 3),
             saved_ms=ms(self.saved_ns),
         )
+
+
+def input_tokens(conversation: Sequence[ChatMessage], last: TokenUsage) -> int:
+    """About how many tokens a request for an answer costs, before there is one: as many as the last one had, whose
+    usage is known and has the engine's own instructions in it; or what the conversation's text makes, where that is
+    more."""
+    characters = sum(len(message.text) for message in conversation)
+    return max(last.input_tokens, characters // CHARS_PER_TOKEN)
 
 
 def saved_ns(requested_ns: int, first_audio_ns: int | None, committed_ns: int) -> int:

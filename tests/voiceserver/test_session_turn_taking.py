@@ -86,6 +86,7 @@ def test_an_answer_to_what_was_not_said_is_never_heard_and_is_counted() -> None:
     (end,) = caller.all(TurnEnd)
     assert (end.speculation.started, end.speculation.hit, end.speculation.cancelled) == (2, 1, 1)
     assert end.speculation.wasted_tokens > 0
+    assert end.speculation.wasted_input_tokens == len("tell me about") // 4
     assert "".join(token.text for token in caller.all(LlmToken)) == "One two three."
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceserver.speculation import Ledger, SpeculationSettings, Speculator, saved_ns
+from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
+from voiceserver.speculation import Ledger, SpeculationSettings, Speculator, input_tokens, saved_ns
 from voicewire.clock import NS_PER_MS
 from voicewire.messages import Speculation
 
@@ -97,10 +98,24 @@ def test_it_is_the_difference_to_an_answer_asked_for_at_the_commit(requested: in
 
 
 def test_ledgers_add_up_and_are_told_in_milliseconds() -> None:
-    ledger = Ledger(started=2, hit=1, cancelled=1, wasted_tokens=3, wasted_tts_ms=240.0, saved_ns=310 * NS_PER_MS)
+    ledger = Ledger(
+        started=2,
+        hit=1,
+        cancelled=1,
+        wasted_tokens=3,
+        wasted_input_tokens=40,
+        wasted_tts_ms=240.0,
+        saved_ns=310 * NS_PER_MS,
+    )
     total = Ledger()
     total.add(ledger)
     total.add(ledger)
     assert total.message() == Speculation(
-        started=4, hit=2, cancelled=2, wasted_tokens=6, wasted_tts_ms=480.0, saved_ms=620.0
+        started=4, hit=2, cancelled=2, wasted_tokens=6, wasted_input_tokens=80, wasted_tts_ms=480.0, saved_ms=620.0
     )
+
+
+def test_a_request_costs_what_the_last_one_did_or_what_its_text_makes() -> None:
+    conversation = [ChatMessage(Speaker.USER, "a" * 41), ChatMessage(Speaker.ASSISTANT, "b" * 40)]
+    assert input_tokens(conversation, TokenUsage(0, 0)) == 20
+    assert input_tokens(conversation, TokenUsage(300, 7)) == 300

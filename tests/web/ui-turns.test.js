@@ -167,7 +167,8 @@ test("what was begun early is told with what it saved and cost", () => {
   const of = (speculation) => begunEarly(after({ type: "turn_end", outcome: "completed", speculation }));
   assert.equal(of({}), "");
   assert.equal(of({ started: 1, hit: 1, saved_ms: 310.4 }), "Begun early: saved 310 ms.");
-  const wasted = { started: 2, hit: 1, cancelled: 1, wasted_tokens: 3, wasted_tts_ms: 240, saved_ms: 310.4 };
-  assert.equal(of(wasted), "Begun early: saved 310 ms; 1 thrown away (3 tokens, 0.2 s of speech).");
+  const tokens = { wasted_tokens: 3, wasted_input_tokens: 40 };
+  const wasted = { started: 2, hit: 1, cancelled: 1, ...tokens, wasted_tts_ms: 240, saved_ms: 310.4 };
+  assert.equal(of(wasted), "Begun early: saved 310 ms; 1 thrown away (43 tokens, 0.2 s of speech).");
   assert.equal(of({ started: 1 }), "Begun early: nothing came of it.");
 });

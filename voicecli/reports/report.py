@@ -170,7 +170,7 @@ def _turn(turn: ExaminedTurn) -> Iterator[RenderableType]:
 
 def begun_early(early: Speculation) -> str:
     """What beginning answers before the commit has saved and cost."""
-    waste = f"{early.wasted_tokens} tokens, {early.wasted_tts_ms / 1000:.1f} s of speech"
+    waste = f"{early.wasted_input_tokens + early.wasted_tokens} tokens, {early.wasted_tts_ms / 1000:.1f} s of speech"
     parts = [f"saved {early.saved_ms:.0f} ms"] if early.hit else []
     parts += [f"{early.cancelled} thrown away ({waste})"] if early.cancelled else []
     return f"begun early: {'; '.join(parts) or 'nothing came of it'}"

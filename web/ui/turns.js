@@ -185,9 +185,11 @@ export function answered(turn) {
  * @param {Turn} turn
  */
 export function begunEarly({ speculation }) {
-  const { started = 0, hit = 0, cancelled = 0, wasted_tokens = 0, wasted_tts_ms = 0, saved_ms = 0 } = speculation;
+  const { started = 0, hit = 0, cancelled = 0, saved_ms = 0 } = speculation;
+  const { wasted_input_tokens = 0, wasted_tokens = 0, wasted_tts_ms = 0 } = speculation;
   if (started === 0) return "";
-  const waste = `${cancelled} thrown away (${wasted_tokens} tokens, ${(wasted_tts_ms / 1000).toFixed(1)} s of speech)`;
+  const tokens = wasted_input_tokens + wasted_tokens;
+  const waste = `${cancelled} thrown away (${tokens} tokens, ${(wasted_tts_ms / 1000).toFixed(1)} s of speech)`;
   const parts = [hit ? `saved ${Math.round(saved_ms)} ms` : "", cancelled ? waste : ""].filter(Boolean);
   return `Begun early: ${parts.join("; ") || "nothing came of it"}.`;
 }

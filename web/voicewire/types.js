@@ -135,6 +135,7 @@ export const SPANS = Object.freeze({
  * @property {number} [hit] Of those, given: the user had said just that. At most one.
  * @property {number} [cancelled] Of those, thrown away unheard.
  * @property {number} [wasted_tokens] The language model wrote for those thrown away.
+ * @property {number} [wasted_input_tokens] It read for those thrown away: an estimate, since a service tells at the end of an answer only.
  * @property {number} [wasted_tts_ms] Speech synthesis made for those thrown away.
  * @property {number} [saved_ms] The answer came so much sooner than one begun at the commit.
  */

@@ -162,10 +162,12 @@ def test_words_of_a_turn_that_was_taken_back_are_told_to_come_again() -> None:
 
 
 def test_what_was_begun_early_is_told_at_the_end_of_its_turn() -> None:
-    early = Speculation(started=2, hit=1, cancelled=1, wasted_tokens=3, wasted_tts_ms=240.0, saved_ms=310.4)
+    early = Speculation(
+        started=2, hit=1, cancelled=1, wasted_tokens=3, wasted_input_tokens=40, wasted_tts_ms=240.0, saved_ms=310.4
+    )
     end = TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED, speculation=early)
     lines = one(end, acted(connected()))
-    assert lines == ["begun early: saved 310 ms; 1 thrown away (3 tokens, 0.2 s of speech)"]
+    assert lines == ["begun early: saved 310 ms; 1 thrown away (43 tokens, 0.2 s of speech)"]
 
 
 def test_a_text_of_the_other_end_cannot_steer_the_terminal_or_break_a_line() -> None:
