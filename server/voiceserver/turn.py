@@ -17,16 +17,16 @@ when its silence was heard *and* its transcript is final, or at a second deadlin
 * An answer may be begun before, and held back (`speculation.py` says when): at most one at a time, and none while a
   reply is being given. At the commit it is adopted when it is to what was said, and otherwise thrown away.
 * Speech over a reply pauses it at once. It is an interruption once it lasted, or has words that are no nod and no echo
-  (`backchannel.py`); otherwise the reply goes on. One just after the commit shows that the user had not finished: the
-  reply is taken back, and what they said begins the new turn.
+  (`speech_over_reply.py`); otherwise the reply goes on. One just after the commit shows that the user had not finished:
+  the reply is taken back, and what they said begins the new turn.
 """
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from voiceserver.backchannel import is_backchannel, is_order
+from voiceserver.backchannel import is_order
 from voiceserver.endpointing import Endpointing, EndpointingSettings
 from voiceserver.speculation import SpeculationSettings, Speculator
+from voiceserver.speech_over_reply import SpeechOverReply
 from voiceserver.turn_events import (
     AbandonTranscription,
     AdoptSpeculation,
@@ -65,6 +65,7 @@ from voiceserver.turn_events import (
     TranscriptionFailed,
     TurnJudged,
 )
+from voiceserver.utterance import Utterance
 from voiceserver.words import words_of
 from voicewire.clock import NS_PER_MS
 from voicewire.errors import ErrorCode
@@ -81,17 +82,6 @@ network stall or a recorder's piece, short enough for a client that sends nothin
 
 ANSWERED_NS = 500 * NS_PER_MS
 """Who begins to speak after so much of the reply speaks to it; who had not finished does not wait to hear it."""
-
-WORDS_AWAITED_NS = 400 * NS_PER_MS
-"""How long a paused reply waits, once the speech over it has stopped, for the words that tell what it was."""
-
-
-ECHO_TAIL_NS = 500 * NS_PER_MS
-"""So long after a reply was paused, or ended, its echo may still be heard: the way there, the loudspeaker's buffer, the
-room."""
-
-LONGEST_NOD_NS = 3000 * NS_PER_MS
-"""Speech over a reply that goes on for so long is no nod, whatever its words: the reply does not wait for its end."""
 
 
 class TurnSettings(NamedTuple):
@@ -116,65 +106,6 @@ class TurnSettings(NamedTuple):
     speculation: SpeculationSettings = SpeculationSettings()
 
 
-@dataclass(slots=True)
-class _Utterance:
-    """The turn being spoken."""
-
-    turn_id: int
-    segment_began_ns: int
-    resumes: str = ""
-    """What the user had said just before, in the turn whose reply this began over."""
-    prefix: str = ""
-    """The same, once it is clear that this is the rest of it."""
-    speaking: bool = True
-    segment: int = 0
-    finals: dict[int, str] = field(default_factory=dict)
-    """Final transcripts by segment."""
-    partials: dict[int, str] = field(default_factory=dict)
-    """Of the segments before this one: what stands in for a final that has not come."""
-    partial: str = ""
-    """The newest partial of the segment that has no final yet."""
-    stable_chars: int = 0
-    """So much of it is not expected to change."""
-    is_echo: bool = False
-    """The segment's words are those of the reply."""
-    is_faint: bool = False
-    """The segment is much fainter than the user was."""
-    has_partial: bool = False
-    last_speech_ns: int = 0
-    """So far."""
-    silence_ns: int = 0
-    """Heard since then, while the segment is open."""
-    stopped_ns: int = 0
-    finished: float | None = None
-    """What a model of the end of turns says of this pause."""
-    ended: bool = False
-    """The client said so: no silence is waited for."""
-    ended_ns: int = 0
-
-    @property
-    def transcribed(self) -> bool:
-        return len(self.finals) == self.segment + 1
-
-    @property
-    def is_stable(self) -> bool:
-        """The recogniser does not expect its words to change."""
-        return self.transcribed or self.stable_chars == len(self.partial)
-
-    @property
-    def spoken_ns(self) -> int:
-        """Length of the segment's speech so far."""
-        return self.last_speech_ns - self.segment_began_ns
-
-    def own_text(self) -> str:
-        said = [self.finals.get(segment, self.partials.get(segment, "")) for segment in range(self.segment)]
-        said.append(self.finals.get(self.segment, self.partial))
-        return " ".join(words for words in said if words)
-
-    def text(self) -> str:
-        return f"{self.prefix} {self.own_text()}".strip()
-
-
 class _Reply(NamedTuple):
     """The reply being given."""
 
@@ -188,15 +119,9 @@ class TurnMachine:
     def __init__(self, settings: TurnSettings, *, last_turn_id: int = 0) -> None:
         self._settings = settings
         self._last_turn_id = last_turn_id
-        self._utterance: _Utterance | None = None
+        self._utterance: Utterance | None = None
         self._reply: _Reply | None = None
-        self._is_paused = False
-        self._silent_ns: int | None = None
-        """Since when the reply is paused, or over; None while it can be heard."""
-        self._false_alarms = 0
-        """How often the reply was paused for nothing."""
-        self._has_partials = False
-        """The recogniser has told words of a segment before its end."""
+        self._over = SpeechOverReply(settings.barge_in_ns, settings.barge_in_sure_ns)
         self._heard_ns: int | None = None
         self._arrived_ns = 0
         """When the newest audio came; behind a stall of the network that is long after it was spoken."""
@@ -247,8 +172,8 @@ class TurnMachine:
                     effects += self._cancel_reply(CancelReason.INTERRUPT)
             case ReplyFinished(turn_id):
                 if turn_id == self.reply_id:
-                    self._forget_reply()
-                    self._silent_ns = now_ns
+                    self._reply = None
+                    self._over.reply_ended(now_ns)
                     effects.append(EndTurn(turn_id, TurnOutcome.COMPLETED))
             case ReplyFailed(turn_id, code, message):
                 if turn_id == self.reply_id:
@@ -273,7 +198,7 @@ class TurnMachine:
         utterance = self._utterance
         if utterance is None:
             self._last_turn_id += 1
-            utterance = _Utterance(self._last_turn_id, event.at_ns)
+            utterance = Utterance(self._last_turn_id, event.at_ns)
             self._utterance = utterance
         else:
             utterance.partials[utterance.segment] = utterance.partial
@@ -292,7 +217,7 @@ class TurnMachine:
             is_early = bool(utterance.resumes) or event.at_ns <= reply.committed_ns + self._settings.resume_ns
             utterance.resumes = reply.to if is_early and event.reply_heard_ns < ANSWERED_NS else ""
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
-            if not self._false_alarms and not event.is_faint:
+            if not self._over.was_deceived and not event.is_faint:
                 effects += self._pause_reply(now_ns)
         return [
             *effects,
@@ -358,7 +283,9 @@ class TurnMachine:
         if event.segment == utterance.segment:
             utterance.is_echo = event.is_echo
         if isinstance(event, FinalTranscribed):
-            utterance.finals[event.segment] = "" if event.is_echo and not self._goes_on(utterance) else event.text
+            utterance.finals[event.segment] = (
+                "" if event.is_echo and not self._over.is_too_late_for_echo(utterance) else event.text
+            )
             if utterance.transcribed and not utterance.speaking:
                 effects.append(MarkInstant(utterance.turn_id, Mark.STT_FINAL, now_ns))
             effects += self._interrupt_when_sure(utterance)
@@ -369,7 +296,8 @@ class TurnMachine:
         if event.segment != utterance.segment or not is_news:
             return effects
         utterance.partial = event.text
-        self._has_partials |= bool(event.text)
+        if event.text:
+            self._over.words_told_early()
         utterance.stable_chars = stable_chars
         effects += self._interrupt_when_sure(utterance)
         text = utterance.text()
@@ -382,7 +310,7 @@ class TurnMachine:
             return []
         return self._fail(utterance, event.message)
 
-    def _fail(self, utterance: _Utterance, message: str) -> list[Effect]:
+    def _fail(self, utterance: Utterance, message: str) -> list[Effect]:
         return [
             ReportError(utterance.turn_id, ErrorCode.STT_FAILED, message),
             *self._abandon(utterance, TurnOutcome.FAILED),
@@ -397,11 +325,11 @@ class TurnMachine:
 
     # --- speech over a reply
 
-    def _interrupt_when_sure(self, utterance: _Utterance) -> list[Effect]:
+    def _interrupt_when_sure(self, utterance: Utterance) -> list[Effect]:
         reply = self._reply
-        if self._goes_on(utterance):
+        if self._over.is_too_late_for_echo(utterance):
             utterance.is_echo = False
-        if reply is None or not self._is_interruption(utterance):
+        if reply is None or not self._over.is_interruption(utterance):
             return []
         rest = utterance.own_text()
         if not utterance.resumes or is_order(words_of(rest)):
@@ -410,51 +338,21 @@ class TurnMachine:
         self._endpointing.cut_off()
         return self._cancel_reply(CancelReason.RESUMED)
 
-    def _is_interruption(self, utterance: _Utterance) -> bool:
-        """Enough speech in one segment (two coughs are no sentence), and words; or so much that they do not matter."""
-        if utterance.spoken_ns < self._settings.barge_in_ns or utterance.is_echo or utterance.is_faint:
-            return False
-        # Of a partial, what the recogniser still doubts is left out: "but" may yet become "right".
-        words = words_of(utterance.finals.get(utterance.segment, utterance.partial[: utterance.stable_chars]))
-        if words:
-            is_nod = is_backchannel(words, is_partial=utterance.segment not in utterance.finals)
-            return not is_nod or utterance.spoken_ns >= LONGEST_NOD_NS
-        if utterance.segment in utterance.finals:
-            return False
-        # A recogniser that tells words while they are spoken would have told some: this is more likely a noise.
-        patience = 2 if self._has_partials else 1
-        return utterance.spoken_ns >= patience * self._settings.barge_in_sure_ns
-
-    def _goes_on(self, utterance: _Utterance) -> bool:
-        """What is still spoken long after the reply fell silent is not its echo."""
-        return self._silent_ns is not None and utterance.last_speech_ns > self._silent_ns + ECHO_TAIL_NS
-
     def _pause_reply(self, now_ns: int) -> list[Effect]:
-        if self._reply is None or self._is_paused:
-            return []
-        self._is_paused = True
-        self._silent_ns = now_ns
-        return [PauseReply(self._reply.turn_id)]
+        return [PauseReply(self._reply.turn_id)] if self._reply is not None and self._over.pause(now_ns) else []
 
     def _resume_reply(self) -> list[Effect]:
-        if self._reply is None or not self._is_paused:
-            return []
-        self._is_paused = False
-        self._silent_ns = None
-        self._false_alarms += 1
-        return [ResumeReply(self._reply.turn_id)]
+        return [ResumeReply(self._reply.turn_id)] if self._reply is not None and self._over.resume() else []
 
     def _resume_deadline(self) -> int | None:
         utterance = self._utterance
-        if not self._is_paused or utterance is None:
+        if not self._over.is_paused or utterance is None:
             return None
-        if utterance.speaking:
-            # A client that fell silent closes no turn: the reply does not wait for it.
-            is_manual = self._settings.mode is TurnDetectionMode.MANUAL
-            return self._arrived_ns + self._settings.silence_ns + STALL_NS if is_manual else None
-        if utterance.transcribed or utterance.spoken_ns < self._settings.barge_in_ns:
-            return utterance.stopped_ns
-        return utterance.stopped_ns + WORDS_AWAITED_NS
+        if not utterance.speaking:
+            return self._over.resumes_ns(utterance)
+        # A client that fell silent closes no turn: the reply does not wait for it.
+        is_manual = self._settings.mode is TurnDetectionMode.MANUAL
+        return self._arrived_ns + self._settings.silence_ns + STALL_NS if is_manual else None
 
     def _resume_when_due(self, now_ns: int) -> list[Effect]:
         deadline = self._resume_deadline()
@@ -479,7 +377,7 @@ class TurnMachine:
             return None
         return self._arrived_ns + self._settings.silence_ns + STALL_NS
 
-    def _silence_reached_ns(self, utterance: _Utterance) -> int | None:
+    def _silence_reached_ns(self, utterance: Utterance) -> int | None:
         """When the user can be taken to have finished; None while only `audio_end` may say so."""
         if utterance.ended:
             return utterance.ended_ns
@@ -505,7 +403,7 @@ class TurnMachine:
             return self._drop(utterance)
         return self._commit(utterance, text, now_ns)
 
-    def _commit(self, utterance: _Utterance, text: str, now_ns: int) -> list[Effect]:
+    def _commit(self, utterance: Utterance, text: str, now_ns: int) -> list[Effect]:
         turn_id = utterance.turn_id
         effects = self._cancel_reply(CancelReason.BARGE_IN)
         if not utterance.transcribed:
@@ -518,14 +416,15 @@ class TurnMachine:
         answer = AdoptSpeculation(turn_id, self._speculator.attempt, text) if is_ready else StartReply(turn_id, text)
         self._utterance = None
         self._speculator.turn_over()
-        self._reply, self._silent_ns = _Reply(turn_id, text, now_ns), None
+        self._reply = _Reply(turn_id, text, now_ns)
+        self._over.reply_begun()
         return [*effects, MarkInstant(turn_id, Mark.TURN_COMMITTED, now_ns), answer]
 
-    def _drop(self, utterance: _Utterance) -> list[Effect]:
+    def _drop(self, utterance: Utterance) -> list[Effect]:
         """A turn without words, or one over a reply that does not count."""
         return self._abandon(utterance, TurnOutcome.NO_SPEECH)
 
-    def _abandon(self, utterance: _Utterance, outcome: TurnOutcome) -> list[Effect]:
+    def _abandon(self, utterance: Utterance, outcome: TurnOutcome) -> list[Effect]:
         effects = [*self._resume_reply(), *self._drop_speculation(utterance)]
         self._utterance = None
         self._speculator.turn_over()
@@ -537,7 +436,8 @@ class TurnMachine:
         if self._utterance is not None:
             effects = [*self._drop(self._utterance), *effects]
         self._last_turn_id += 1
-        self._reply, self._silent_ns = _Reply(self._last_turn_id, committed_ns=now_ns), None
+        self._reply = _Reply(self._last_turn_id, committed_ns=now_ns)
+        self._over.reply_begun()
         return [
             *effects,
             MarkInstant(self._last_turn_id, Mark.TURN_COMMITTED, now_ns),
@@ -559,7 +459,7 @@ class TurnMachine:
             effects.append(BeginSpeculation(utterance.turn_id, self._speculator.begun(text), text))
         return effects
 
-    def _drop_speculation(self, utterance: _Utterance) -> list[Effect]:
+    def _drop_speculation(self, utterance: Utterance) -> list[Effect]:
         if self._speculator.words is None:
             return []
         self._speculator.dropped()
@@ -579,12 +479,7 @@ class TurnMachine:
         turn_id = self.reply_id
         if turn_id is None:
             return []
-        self._forget_reply()
+        self._reply = None
+        self._over.reply_ended(None)
         outcome = TurnOutcome.FAILED if reason is CancelReason.FAILED else TurnOutcome.CANCELLED
         return [CancelReply(turn_id, reason), EndTurn(turn_id, outcome)]
-
-    def _forget_reply(self) -> None:
-        self._reply = None
-        self._is_paused = False
-        self._silent_ns = None
-        self._false_alarms = 0

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from voiceserver.endpointing import CUT_OFF_FACTOR
 from voiceserver.speculation import SpeculationSettings
-from voiceserver.turn import WORDS_AWAITED_NS, TurnMachine, TurnSettings
+from voiceserver.speech_over_reply import WORDS_AWAITED_NS
+from voiceserver.turn import TurnMachine, TurnSettings
 from voiceserver.turn_events import (
     AbandonTranscription,
     AdoptSpeculation,
