@@ -20,6 +20,7 @@ from voicecli.__main__ import main
 from voicecli.exits import ExitCode
 from voicecli.figures.run import Run
 from voicecli.fixtures import wavfile
+from voicecli.testing.callthread import CallThread
 from voicewire.clock import utc_now
 
 TOML = """
@@ -203,6 +204,35 @@ def test_a_bad_network_delays_the_answer_and_is_told(tone: Path, tmp_path: Path)
     (call,) = document.fixtures[0].runs
     (network,) = [part.ms for part in call.turns[0].parts if part.part == "network"]
     assert network >= 140  # the offset of the clocks is known to the jitter
+
+
+def test_turn_taking_is_set_by_flags_and_told_in_the_document(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "run.json"
+    flags = ["--endpointing", "fixed", "--no-speculation", "--silence-ms", "300"]
+    assert main(["replay", str(tone), *ENGINES, *flags, "--virtual", "--json", str(written)]) == ExitCode.GOOD
+    server = msgspec.json.decode(written.read_bytes(), type=Run).server
+    assert (server.endpointing, server.speculation, server.silence_ms) == ("fixed", False, 300)
+    told = "voicecli: --silence-ms changes nothing for tone, whose fixture.toml asks for its own\n"
+    assert told in capfd.readouterr().err
+
+
+def test_a_server_elsewhere_is_asked_for_turn_taking(tone: Path, tmp_path: Path) -> None:
+    written = tmp_path / "run.json"
+    (tone / "fixture.toml").write_text(TOML.replace("silence_ms = 200", ""))
+    flags = dict(zip((name.removeprefix("--") for name in ENGINES[::2]), ENGINES[1::2], strict=True))
+    thread = CallThread()
+    try:
+        url = thread.run(lambda: thread.server(flags)).url
+        asked = ["--url", url, "--silence-ms", "200", "--endpointing", "fixed", "--json", str(written)]
+        assert main(["replay", str(tone), *asked]) == ExitCode.GOOD
+    finally:
+        thread.close()
+    run = msgspec.json.decode(written.read_bytes(), type=Run)
+    assert (run.server.silence_ms, run.server.endpointing) == (200, "fixed")
+    (turn,) = run.fixtures[0].runs[0].turns
+    assert {part.part: part.ms for part in turn.parts}["endpointing"] == pytest.approx(200, abs=60)
 
 
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
