@@ -1,7 +1,7 @@
 """Settings of the server as flags of a command: `voicecli serve` has all of them, `voicecli replay` those of
 turn-taking."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import EnumType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -10,7 +10,7 @@ import typer
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures.fixture import Fixture
 from voiceserver.engines.registry import Role
-from voiceserver.settings import ENV_PREFIX, NO_ENGINE, ServerSettings, SettingsError, flag, load
+from voiceserver.settings import ENV_PREFIX, NO_ENGINE, ServerSettings, SettingsError, flag, value
 from voicewire.messages import TurnDetection
 
 DEFAULTS = ServerSettings()
@@ -67,32 +67,31 @@ def _kind(hint: Any) -> Any:
 
 def of_turns(given: Mapping[str, object]) -> dict[str, str | None]:
     """The settings of turn-taking among `given`, as text; None is not given."""
-    return {name: _text(given.get(name)) for name in TURN_TAKING}
+    return {name: None if given.get(name) is None else as_text(given[name]) for name in TURN_TAKING}
 
 
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
+def as_text(value: object) -> str:
+    """A value as the environment would say it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def as_given(field: str, value: str) -> str:
+def as_given(field: str, text: str) -> str:
     """A flag as it was written on the command line."""
-    return flag(f"no_{field}") if value == "false" and getattr(DEFAULTS, field) is True else flag(field)
+    return flag(f"no_{field}") if text == "false" and getattr(DEFAULTS, field) is True else flag(field)
 
 
-def values(settings: Mapping[str, str]) -> dict[str, bool | int | str]:
-    """Settings of turn-taking as they are, from text. Raises SettingsError, with the name of the flag."""
-    loaded = load(settings, {})
-    return {name: value if isinstance(value := getattr(loaded, name), bool | int) else str(value) for name in settings}
+def values(settings: Mapping[str, str], called: Callable[[str], str] = flag) -> dict[str, bool | int | str]:
+    """Settings of turn-taking from text; `called` names one in errors. Raises SettingsError, a ValueError."""
+    found = {name: value(name, text, called(name)) for name, text in settings.items()}
+    return {name: each if isinstance(each, bool | int) else str(each) for name, each in found.items()}
 
 
 def asked_of_server(flags: Mapping[str, str | None], url: str) -> dict[str, bool | int | str]:
     """What is asked of a server elsewhere. Raises CliError for what no client can ask for."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    for name, value in given.items():
+    given = {name: text for name, text in flags.items() if text is not None}
+    for name, text in given.items():
         if name not in ASKED_FOR:
-            written = as_given(name, value)
+            written = as_given(name, text)
             raise CliError(
                 f"{written} is a setting of the server at {url}, which no client can ask for; set it there (voicecli"
                 f" serve {written}, or {ENV_PREFIX}{name.upper()}), or leave --url out",
@@ -108,7 +107,7 @@ def without_effect(flags: Mapping[str, str | None], fixtures: Iterable[Fixture])
     """A sentence for each fixture that asks for something else itself."""
     told = []
     for fixture in fixtures:
-        names = [name for name, value in flags.items() if value and name in fixture.session.turn_detection]
+        names = [name for name, text in flags.items() if text and name in fixture.session.turn_detection]
         if names:
             written = " and ".join(as_given(name, str(flags[name])) for name in names)
             told.append(f"{written} changes nothing for {fixture.name}, whose fixture.toml asks for its own")

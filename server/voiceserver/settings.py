@@ -207,6 +207,11 @@ def load(
     return ServerSettings(**{item.field: _convert(item, _HINTS[item.field]) for item in given})
 
 
+def value(field: str, text: str, called: str) -> Any:
+    """What one setting becomes of a text; `called` is its name in errors. Raises SettingsError."""
+    return _convert(_Given(field, text, called, is_text=True), _HINTS[field])
+
+
 def flag(field: str) -> str:
     """The command line's name for a field: `--lead-ms`."""
     return f"--{field.replace('_', '-')}"

@@ -166,6 +166,10 @@ def test_the_agent_is_at_the_url_that_a_fixture_of_the_project_yields(project: p
         (["--voice-engine", "llm"], "--voice-engine llm: write it as ROLE=ENGINE"),
         (["--voice-engine", "ear=scripted"], "ROLE being vad, stt, llm, tts"),
         (["--voice-engine", "llm=scripted", "--voice-url", "ws://x"], "--voice-engine is of an own server"),
+        (["--voice-setting", "port=80"], "--voice-setting port=80: write it as SETTING=VALUE, such as silence_ms=400"),
+        (["--voice-setting", "silence_ms=1"], "the command line: silence_ms: must be a whole number between 100"),
+        (["-o", "voicecli_settings=speculation=soon"], "voicecli_settings: speculation: must be "),
+        (["--voice-setting", "speculation=false", "--voice-url", "ws://x"], "speculation is a setting of the server"),
         (["--voice-virtual", "--voice-url", "ws://x"], "--voice-url does not go with --voice-virtual"),
     ],
 )
@@ -190,6 +194,32 @@ def test_options_are_for_replays_that_say_nothing_else(project: pytest.Pytester)
     arguments = ("--voice-virtual", "--voice-repeat", "20", "--voice-engine", "llm=scripted(text='Yes.')")
     run(project, *arguments).assert_outcomes(passed=1)
     run(project, *arguments, "--no-voice-virtual", "--voice-virtual").assert_outcomes(passed=1)
+
+
+def test_turn_taking_is_set_by_arguments_markers_options_and_the_configuration(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        def waited(voice, **said):
+            turn, = voice.replay("question-weather", virtual=True, **said).turns
+            return round(turn.latencies_ms["endpointing_delay"], -2)
+
+        def test_plain(voice):
+            assert waited(voice) == 400
+
+        @pytest.mark.voice(endpointing="fixed", speculation=False)
+        def test_said(voice):
+            assert waited(voice) == 600
+            assert waited(voice, silence_ms=900) == 900
+
+        def test_given(voice):
+            assert waited(voice) == 500
+        """
+    )
+    run(project, "-k", "plain or said").assert_outcomes(passed=2)
+    given = ("-o", "voicecli_settings=silence_ms=1000 endpointing=fixed", "--voice-setting", "silence_ms=500")
+    run(project, "-k", "given", *given).assert_outcomes(passed=1)
 
 
 def test_a_marker_that_cannot_be_is_a_sentence(project: pytest.Pytester) -> None:
