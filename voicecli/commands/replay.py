@@ -174,6 +174,13 @@ def replay(
     force: Annotated[
         bool, typer.Option("--force", help="Compare with a baseline that differs in more than speed.")
     ] = False,
+    require_verdict: Annotated[
+        bool,
+        typer.Option(
+            "--require-verdict",
+            help="With --baseline or --versus: exit with 6 where there is no verdict, for lack of runs or of quiet.",
+        ),
+    ] = False,
 ) -> ExitCode:
     """Replay recorded callers, and draw where each millisecond went.
 
@@ -185,7 +192,7 @@ def replay(
     other settings have to be made there.
 
     Exit codes: 0 good, 1 an expectation or a budget failed, or a regression, 2 usage, 3 no connection, 4 the server
-    broke the protocol, 5 the own server could not start.
+    broke the protocol, 5 the own server could not start, 6 no verdict, where --require-verdict asks for one.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "end_of_turn": end_of_turn}
     engines |= {"llm_url": llm_url, "llm_model": llm_model}
@@ -214,6 +221,7 @@ def replay(
                 "--save": save_as,
                 "--baseline": baseline,
                 "--versus": versus,
+                "--require-verdict": require_verdict,
             }
         )
         files = outputs({"--json": json})
@@ -237,7 +245,12 @@ def replay(
         page,
     )
     versus = versus or []
-    afterwards = prepared(save_as, overwrite, baseline, tolerance, force, versus=versus, save_versus=save_versus)
+    afterwards = prepared(
+        *(save_as, overwrite, baseline, tolerance, force),
+        versus=versus,
+        save_versus=save_versus,
+        require_verdict=require_verdict,
+    )
     call = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None, turn_detection=asked_for)
     plan = Plan(
         plans.planned(fixture, codec),
@@ -267,15 +280,17 @@ def replay(
     console.print(report.budgets(results), end="")
     run = document(takes, server, results, series)
     other = Baseline(told(versus), document(*outcomes[0], series=series)) if versus else None
-    write(files, run)
+    judged = afterwards.judged(run, other)
+    write(files, run, judged)
     if page is not None:
         against = other or afterwards.baseline
         page.write(replay_page(run, takes, against, afterwards.tolerance, force=force, most_mb=html_audio))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
-    failed = afterwards.conclude(run, console, other) or failed
+    concluded = afterwards.conclude(run, console, other, judged)
+    code = ExitCode.EXPECTATION_FAILED if failed else concluded
     if spans_to is not None:  # last: a collector that is not there takes nothing else with it
-        deliver(spans_to, run, failed)
-    return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+        deliver(spans_to, run, code)
+    return code
 
 
 def _refuse_with_virtual(given: dict[str, bool]) -> None:

@@ -359,6 +359,25 @@ def test_a_slower_stage_than_in_the_baseline_ends_with_1_and_is_named(
     assert "✓ improvement against" in capfd.readouterr().out
 
 
+def test_where_a_verdict_is_required_its_lack_ends_with_6_and_fails_in_junit(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    replay = ["replay", str(tone), *ENGINES]
+    assert main([*replay, "--save", "main"]) == ExitCode.GOOD
+    compared = [*replay, "--baseline", "main", "--junit", "junit.xml"]
+    assert main(compared) == ExitCode.GOOD
+    assert ElementTree.parse("junit.xml").find(".//skipped") is not None
+    assert main([*compared, "--require-verdict"]) == ExitCode.NO_VERDICT
+    assert "\nvoicecli: no verdict: " in capfd.readouterr().err
+    (failure,) = ElementTree.parse("junit.xml").findall(".//failure")
+    assert failure.get("type") == "no verdict"
+    virtually = [*replay, "--virtual", "--require-verdict"]
+    assert main([*virtually[:-1], "--save", "exact"]) == ExitCode.GOOD
+    assert main([*virtually, "--baseline", "exact"]) == ExitCode.GOOD
+    assert main([*replay, "--require-verdict"]) == ExitCode.USAGE
+
+
 def test_calls_to_two_servers_alternate_and_the_slower_one_is_named(
     tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
