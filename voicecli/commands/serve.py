@@ -24,7 +24,7 @@ from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, AuthMode, ServerSettings, SettingsError, TlsMode, load
+from voiceserver.settings import ENV_PREFIX, AuthMode, Pipeline, ServerSettings, SettingsError, TlsMode, load
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
@@ -171,6 +171,7 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     for role, spec in settings.engines().items():
         table.add_row(f"  {role.value.replace('_', ' ')}", str(spec))
     table.add_row("  pipeline", settings.pipeline.value)
+    table.add_row("  turns", _turns(settings))
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")
     console.print(table)
@@ -178,8 +179,19 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
         console.print(f"Careful: {warning}", soft_wrap=True)
     _show_code(console, server, settings)
     if server.fingerprint is None:  # replay would have to be told whom to trust
-        console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+        # On a line of its own it fits into 80 columns.
+        console.print(f"Try it:\n  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
     console.print("Ctrl-C stops it.")
+
+
+def _turns(settings: ServerSettings) -> str:
+    """How turns are taken, as far as a client asks for nothing else."""
+    is_early = settings.speculation and settings.pipeline is Pipeline.OVERLAPPED
+    told = [
+        f"{settings.endpointing.value}, {settings.silence_ms} ms",
+        f"answers begun {'early' if is_early else 'at the end'}",
+    ]
+    return " · ".join(told if settings.barge_in else [*told, "no barge-in"])
 
 
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
