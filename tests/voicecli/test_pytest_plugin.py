@@ -114,11 +114,11 @@ def test_without_virtual_time_the_own_server_is_called_and_logs_where_pytest_sho
         }
 
         def test_first(voice, capsys):
-            assert voice.replay("question-weather", **ENGINES).turns[0].reply == "Yes."
+            assert voice.replay("question-weather", expect=False, **ENGINES).turns[0].reply == "Yes."
 
         def test_in_a_loop(voice, capsys, caplog):
             async def main():
-                return await asyncio.to_thread(voice.replay, "question-weather", **ENGINES)
+                return await asyncio.to_thread(voice.replay, "question-weather", expect=False, **ENGINES)
             assert asyncio.run(main()).turns[0].reply == "Yes."
             logging.getLogger("voiceserver").warning("told")
             assert caplog.messages[-1] == "told"
@@ -248,9 +248,12 @@ def test_a_marker_that_cannot_be_is_a_sentence(project: pytest.Pytester) -> None
     assert "@pytest.mark.voice_budget is for tests with the fixture voice" in shown
 
 
+@pytest.mark.parametrize(
+    ("expect", "check"), [(False, "voice_to_voice max < 9000ms"), (True, "voice_to_voice of each turn")]
+)
 @pytest.mark.parametrize(("said", "outcome"), [("fail", "failed"), ("skip", "skipped")])
 def test_what_this_machine_was_too_busy_to_measure_fails_or_is_skipped_as_asked(
-    said: str, outcome: str, project: pytest.Pytester
+    said: str, outcome: str, expect: bool, check: str, project: pytest.Pytester
 ) -> None:
     project.makepyfile(
         """
@@ -267,12 +270,12 @@ def test_what_this_machine_was_too_busy_to_measure_fails_or_is_skipped_as_asked(
         @pytest.mark.voice_budget("voice_to_voice max < 9s")
         def test_it(voice, monkeypatch):
             monkeypatch.setattr(placed.Voice, "_placed", late)
-            voice.replay("question-weather")
-        """
+            voice.replay("question-weather", expect=EXPECT)
+        """.replace("EXPECT", str(expect))
     )
     result = run(project, "--voice-unreliable", said, "-rs")
     result.assert_outcomes(**{outcome: 1})
-    assert "UNRELIABLE: voice_to_voice max < 9000ms: 1 call said nothing about the agent" in told(result)
+    assert f"UNRELIABLE: {check}: 1 call said nothing about the agent" in told(result)
     assert "1 unreliable, 2 placed again" in told(result)
 
 
