@@ -12,6 +12,7 @@ import typer
 
 from voicecli import __version__
 from voicecli.exits import CliError, ExitCode
+from voicecli.helppanels import PanelCommand
 
 COMMANDS = {
     "talk": "Talk from the terminal, and see where each millisecond goes.",
@@ -64,7 +65,7 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     app.callback(help="A real-time voice stack over one WebSocket, and the bench that measures it.")(_options)
     for name, summary in COMMANDS.items():
         if name in arguments:
-            app.command(name)(getattr(import_module(f"voicecli.commands.{name}"), name))
+            app.command(name, cls=PanelCommand)(getattr(import_module(f"voicecli.commands.{name}"), name))
         else:
             app.command(name, help=summary)(_not_asked_for)
     return app

@@ -24,6 +24,7 @@ from voicecli.figures.runfile import RunFileError
 from voicecli.figures.verdict import Answer, Tolerance
 from voicecli.fixtures.fixture import Fixture
 from voicecli.reports.comparison_report import comparison_lines
+from voicecli.reports.judged import Judged, missing
 from voicewire.messages import Engines, SessionReady
 
 
@@ -57,6 +58,7 @@ class Afterwards(NamedTuple):
     baseline: Baseline | None
     tolerance: Tolerance
     force: bool
+    require_verdict: bool = False
 
     def check(self, fixtures: Iterable[Fixture], server: Server) -> None:
         """Refuse before the calls what can already be told not to compare, or warn of it. Raises CliError."""
@@ -80,10 +82,26 @@ class Afterwards(NamedTuple):
         for obstacle in obstacles:
             print(f"voicecli: compared by force: {obstacle}", file=sys.stderr)
 
-    def conclude(self, run: Run, console: Console, versus: Baseline | None = None) -> bool:
-        """Save it, compare it and tell how it compares; whether it is a regression. Raises CliError.
+    def judged(self, run: Run, versus: Baseline | None = None) -> Judged | None:
+        """How it compares; None where there is nothing to compare with, or no way, which `conclude` says.
 
         `versus` is the run whose calls alternated with this one's.
+        """
+        baseline = versus or self.baseline
+        if baseline is None:
+            return None
+        try:
+            compared = compare(baseline.run, run, self.tolerance, force=self.force)
+        except Incomparable:
+            return None
+        return Judged(baseline.name, compared, self.require_verdict)
+
+    def conclude(
+        self, run: Run, console: Console, versus: Baseline | None = None, judged: Judged | None = None
+    ) -> ExitCode:
+        """Save it and tell how it compares; with the code to end with. Raises CliError.
+
+        `judged` is what `judged` gave, where it was asked.
         """
         if self.keep is not None:
             self.keep.save(run, console)
@@ -91,11 +109,22 @@ class Afterwards(NamedTuple):
             self.keep_versus.save(versus.run, console, "--save-versus")
         baseline = versus or self.baseline
         if baseline is None:
-            return False
-        compared = comparison(baseline.run, run, self.tolerance, force=self.force)
+            return ExitCode.GOOD
+        compared = judged.comparison if judged else comparison(baseline.run, run, self.tolerance, force=self.force)
         for line in comparison_lines(compared, baseline.name):
             console.print(line, soft_wrap=True)
-        return compared.answer is Answer.REGRESSION
+        return exit_code(compared, require_verdict=self.require_verdict)
+
+
+def exit_code(compared: Comparison, *, require_verdict: bool) -> ExitCode:
+    """What a command ends with. A verdict that is required and missing is told on stderr."""
+    if compared.answer is Answer.REGRESSION:
+        return ExitCode.EXPECTATION_FAILED
+    sentence = missing(compared) if require_verdict else None
+    if sentence is None:
+        return ExitCode.GOOD
+    print(f"voicecli: {sentence}", file=sys.stderr)
+    return ExitCode.NO_VERDICT
 
 
 def prepared(
@@ -107,12 +136,14 @@ def prepared(
     *,
     versus: Sequence[str] = (),
     save_versus: str | None = None,
+    require_verdict: bool = False,
 ) -> Afterwards:
     """From the options; what cannot be done after the run is refused before it. Raises CliError."""
     for option, given, needed in (
         ("--overwrite goes with --save", overwrite, save or save_versus),
         ("--force goes with --baseline", force, baseline),
         ("--save-versus goes with --versus", save_versus, versus),
+        ("--require-verdict goes with --baseline or --versus", require_verdict, baseline or versus),
     ):
         if given and not needed:
             raise CliError(f"{option}; add it, or leave the other out", ExitCode.USAGE)
@@ -125,7 +156,7 @@ def prepared(
         kept = [name and Kept(runfile.free_path(name, overwrite=overwrite), overwrite) for name in (save, save_versus)]
     except RunFileError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
-    return Afterwards(kept[0] or None, kept[1] or None, against, parsed(tolerance), force)
+    return Afterwards(kept[0] or None, kept[1] or None, against, parsed(tolerance), force, require_verdict)
 
 
 def stored(named: str) -> Baseline:

@@ -17,6 +17,8 @@ class ExitCode(IntEnum):
     """The other end broke the protocol."""
     SERVER_FAILED = 5
     """The server cannot start: port taken, library missing."""
+    NO_VERDICT = 6
+    """Two runs could not be judged, and --require-verdict asks for it."""
     DEFECT = 70
     """An error that voicecli did not foresee."""
     INTERRUPTED = 130

@@ -21,8 +21,8 @@ _TOLD: pytest.StashKey[int] = pytest.StashKey()
 """Replays of a test that its reports have told already."""
 
 _MARKERS = (
-    "voice(virtual, url, repeat, net, vad, stt, llm, tts, pipeline, ...): what each voice.replay() of the test is to"
-    " be, where its own arguments say nothing else.",
+    "voice(virtual, url, repeat, net, vad, stt, llm, tts, pipeline, silence_ms, ...): what each voice.replay() of the"
+    " test is to be, where its own arguments say nothing else.",
     "voice_budget(*budgets): hold all calls of the test together to budgets such as 'voice_to_voice p95 < 900ms'.",
 )
 _ROLES = ("vad", "stt", "llm", "tts")
@@ -44,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ROLE=ENGINE",
         help="An engine of the own server, such as 'llm=scripted(ttft=300ms)'. May be repeated.",
     )
+    group.addoption(
+        "--voice-setting",
+        action="append",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="A setting of turn-taking, such as silence_ms=400 or speculation=false. May be repeated.",
+    )
     group.addoption("--voice-repeat", type=int, metavar="N", help="Calls of each replay that does not say how many.")
     group.addoption(
         "--voice-unreliable",
@@ -52,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="What becomes of a test about latencies that this machine was too busy to measure. Default: fail.",
     )
     parser.addini("voicecli_url", "The agent, where --voice-url does not say another.", default="")
+    parser.addini(
+        "voicecli_settings",
+        "Settings of turn-taking, such as silence_ms=400, where nothing else says another value.",
+        type="args",
+        default=[],
+    )
     parser.addini(
         "voicecli_fixtures",
         "Folders of fixtures, from the root of the project.",
@@ -67,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         role, separator, engine = given.partition("=")
         if role not in _ROLES or not separator or not engine:
             raise pytest.UsageError(f"--voice-engine {given}: write it as ROLE=ENGINE, ROLE being {', '.join(_ROLES)}")
+    _check_settings(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Summary(), "voicecli.summary")
     if config.getoption("voice_url") and config.getoption("voice_engine"):
@@ -76,6 +90,19 @@ def pytest_configure(config: pytest.Config) -> None:
             "--voice-url does not go with --voice-virtual: a server elsewhere has a clock of its own; leave one out, or"
             " add --no-voice-virtual"
         )
+
+
+def _check_settings(config: pytest.Config) -> None:
+    """Raises pytest.UsageError. Imports what it takes only where settings are given."""
+    if not config.getoption("voice_setting") and not config.getini("voicecli_settings"):
+        return
+    from voicecli.testing.wanted import WantedError
+
+    try:
+        _on_command_line(config)
+        _in_configuration(config)
+    except WantedError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
@@ -123,9 +150,23 @@ def _levels(config: pytest.Config, node: pytest.Item) -> "list[Wanted]":
     from voicecli.testing.wanted import wanted
 
     markers = [wanted("@pytest.mark.voice", marker.kwargs) for marker in node.iter_markers("voice")]
+    return [*markers, _on_command_line(config), _in_configuration(config)]
+
+
+def _on_command_line(config: pytest.Config) -> "Wanted":
+    from voicecli.testing.wanted import settings, wanted
+
     engines = dict(given.split("=", 1) for given in config.getoption("voice_engine"))
     said = {name: config.getoption(f"voice_{name}") for name in ("url", "virtual", "repeat")}
-    return [*markers, wanted("the command line", {**said, **engines})]
+    turns = settings("--voice-setting", config.getoption("voice_setting"))
+    return wanted("the command line", {**said, **engines, **turns})
+
+
+def _in_configuration(config: pytest.Config) -> "Wanted":
+    from voicecli.testing.wanted import settings, wanted
+
+    place = "voicecli_settings"
+    return wanted(place, settings(place, config.getini(place)), by_default=True)
 
 
 def _budgets(node: pytest.Item) -> list[Any]:

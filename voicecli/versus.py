@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from voicecli.calls.replaying import Target
 from voicecli.client.transport import public_url
 from voicecli.exits import CliError, ExitCode
+from voicecli.serverflags import TURN_TAKING
 
 LABEL = "versus"
 
 SETTINGS = (
-    *("vad", "stt", "llm", "tts", "llm_url", "llm_model", "pipeline"),
-    *("silence_ms", "endpointing", "resume_ms", "speculation", "speculation_tries", "speculation_waste"),
-    *("hangover_ms", "commit_timeout_ms", "barge_in_ms", "barge_in_sure_ms", "lead_ms", "end_of_turn"),
+    *("vad", "stt", "llm", "tts", "end_of_turn", "llm_url", "llm_model", "pipeline"),
+    *TURN_TAKING,
+    "lead_ms",
 )
 """Of the own server, that may differ between the sides."""
 

@@ -111,7 +111,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     barge_in: Annotated[bool, _about("Whether speech over a reply cancels it.")] = True
     barge_in_ms: Annotated[int, _about("Shorter speech over a reply does not cancel it.", ge=0, le=5_000)] = 200
     barge_in_sure_ms: Annotated[
-        int, _about("Speech over a reply that lasts so long cancels it though no word was understood.", ge=0, le=10_000)
+        int,
+        _about(
+            "Speech over a reply that lasts so long cancels it though no word was understood; --barge-in-ms at least.",
+            ge=0,
+            le=10_000,
+        ),
     ] = 700
     lead_ms: Annotated[int, _about("How far ahead of the playhead a reply is sent.", ge=100, le=5_000)] = 500
 
@@ -177,6 +182,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {role: self.engine(role) for role in Role if getattr(self, role.value) is not None}
 
 
+_SURE, _LEAST = "barge_in_sure_ms", "barge_in_ms"
+
+
 class _Given(NamedTuple):
     """A value as somebody gave it."""
 
@@ -207,7 +215,26 @@ def load(
     variables that are empty. Raises SettingsError.
     """
     given = [*_from_toml(toml or "", toml_name), *_from_env(env), *_from_flags(flags)]
-    return ServerSettings(**{item.field: _convert(item, _HINTS[item.field]) for item in given})
+    settings = ServerSettings(**{item.field: _convert(item, _HINTS[item.field]) for item in given})
+    return _sure_enough(settings, {item.field: item for item in given})
+
+
+def _sure_enough(settings: ServerSettings, given: Mapping[str, _Given]) -> ServerSettings:
+    """Speech that is too short to cancel a reply cannot cancel it for being long. Raises SettingsError."""
+    if settings.barge_in_sure_ms >= settings.barge_in_ms:
+        return settings
+    if _SURE not in given:  # who asked for more patience meant it of all speech
+        return msgspec.structs.replace(settings, barge_in_sure_ms=settings.barge_in_ms)
+    least = f"{given[_LEAST].called} is" if _LEAST in given else f"{_LEAST} is by default"
+    raise SettingsError(
+        f"{given[_SURE].called}: must be {settings.barge_in_ms} or more, got {settings.barge_in_sure_ms}, because"
+        f" {least} {settings.barge_in_ms}, and shorter speech never cancels a reply; raise this one, or lower that one"
+    )
+
+
+def value(field: str, text: str, called: str) -> Any:
+    """What one setting becomes of a text; `called` is its name in errors. Raises SettingsError."""
+    return _convert(_Given(field, text, called, is_text=True), _HINTS[field])
 
 
 def flag(field: str) -> str:

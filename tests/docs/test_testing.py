@@ -44,7 +44,7 @@ def test_a_suite_is_built_from_nothing_as_the_document_says(tmp_path: Path, envi
         for command in block.commands:
             ran.append(command)
             act_out(command, project, environment)
-    assert sum(command.startswith("pytest") for command in ran) == 4
+    assert sum(command.startswith("pytest") for command in ran) == 5
     assert all(block.file for block in blocks("testing.md") if block.language in ("python", "toml"))
 
 

@@ -105,6 +105,7 @@ def check_transcripts(talk: Talk) -> None:
     assert [each["outcome"] for each in talk.all("turn_end")] == ["cancelled", "completed"]
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_what_is_spoken_into_the_sound_card_is_answered_and_a_barge_in_silences_it(
     card: SoundCard, tmp_path: Path
 ) -> None:

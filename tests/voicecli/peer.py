@@ -1,7 +1,7 @@
 """A scripted server at the other end of a call, on a virtual clock; and fixtures made for a test."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -187,10 +187,11 @@ def call(
     timeout_s: float = 30.0,
     watch: Watcher = lambda view, now_ns: None,
     schedule: Schedule = EVEN,
+    turn_detection: Mapping[str, bool | int | str] | None = None,
 ) -> tuple[CallRecord, Peer]:
     """Place a call with the fixture to a peer that follows the script, once its session is started."""
     peers: list[Peer] = []
-    chosen = CallSettings(output=PCM_16K, timeout_s=timeout_s)
+    chosen = CallSettings(output=PCM_16K, timeout_s=timeout_s, turn_detection=turn_detection or {})
 
     async def main(loop: VirtualLoop) -> CallRecord:
         client_end, server_end = memory_pair()

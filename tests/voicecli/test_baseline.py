@@ -11,6 +11,7 @@ from voicecli.baseline import Baseline, prepared
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures import runfile
 from voicecli.figures.run import Run, Server, script_digest
+from voicecli.figures.verdict import Answer
 from voicecli.fixtures.fixture import Fixture
 from voicewire.formats import AudioFormat, Codec
 from voicewire.messages import EngineInfo, SessionReady
@@ -35,29 +36,29 @@ def asked(
     return save, overwrite, baseline, tolerance, force
 
 
-def concluded(run: Run, *options: str | bool | None) -> tuple[bool, str]:
+def concluded(run: Run, *options: str | bool | None) -> tuple[ExitCode, str]:
     told = StringIO()
     return prepared(*options).conclude(run, Console(file=told, width=300)), told.getvalue()  # type: ignore[arg-type]
 
 
 def test_a_run_is_saved_and_the_next_one_compared_with_it() -> None:
-    assert concluded(BEFORE, *asked(save="main")) == (False, "\nsaved as .voicecli/runs/main.json\n")
-    regressed, told = concluded(SLOWER, *asked(baseline="main"))
-    assert regressed
+    assert concluded(BEFORE, *asked(save="main")) == (ExitCode.GOOD, "\nsaved as .voicecli/runs/main.json\n")
+    code, told = concluded(SLOWER, *asked(baseline="main"))
+    assert code is ExitCode.EXPECTATION_FAILED
     assert "regression against main" in told
-    assert concluded(BEFORE, *asked(baseline="main"))[0] is False
-    assert concluded(SLOWER, *asked(baseline="main", tolerance="20%"))[0] is False
+    assert concluded(BEFORE, *asked(baseline="main"))[0] is ExitCode.GOOD
+    assert concluded(SLOWER, *asked(baseline="main", tolerance="20%"))[0] is ExitCode.GOOD
 
 
 def test_a_baseline_may_be_replaced_by_the_run_that_is_compared_with_it() -> None:
     concluded(BEFORE, *asked(save="main"))
-    regressed, _ = concluded(SLOWER, *asked(save="main", overwrite=True, baseline="main"))
-    assert regressed
+    code, _ = concluded(SLOWER, *asked(save="main", overwrite=True, baseline="main"))
+    assert code is ExitCode.EXPECTATION_FAILED
     assert runfile.read(runfile.find("main")) == SLOWER
 
 
 def test_without_options_nothing_is_done() -> None:
-    assert concluded(BEFORE, *asked()) == (False, "")
+    assert concluded(BEFORE, *asked()) == (ExitCode.GOOD, "")
     assert list(Path().iterdir()) == []
 
 
@@ -152,7 +153,11 @@ def test_of_alternating_calls_both_runs_are_kept_and_compared() -> None:
     told = StringIO()
     afterwards = prepared(*asked(save="new"), versus=["tts=x"], save_versus="old")
     before, after = (replace(run, series="1") for run in (BEFORE, SLOWER))
-    assert afterwards.conclude(after, Console(file=told, width=300), Baseline("tts=x", before))
+    versus = Baseline("tts=x", before)
+    judged = afterwards.judged(after, versus)
+    assert judged is not None
+    assert (judged.against, judged.comparison.answer) == ("tts=x", Answer.REGRESSION)
+    assert afterwards.conclude(after, Console(file=told, width=300), versus, judged) is ExitCode.EXPECTATION_FAILED
     assert "regression against tts=x" in told.getvalue()
     assert "each is compared with the one made next to it" in told.getvalue()
     assert [runfile.read(runfile.find(name)) for name in ("old", "new")] == [before, after]
@@ -173,6 +178,36 @@ def test_what_cannot_be_kept_of_alternating_calls_is_refused_before_them(
     runfile.save(BEFORE, runfile.free_path("taken", overwrite=False))
     with pytest.raises(CliError, match=told):
         prepared(*options, versus=versus, save_versus=save_versus)
+
+
+def test_no_verdict_ends_well_unless_one_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    few = document(fixture(calls(2, tts=80.0)))
+    concluded(few, *asked(save="main"))
+    assert concluded(few, *asked(baseline="main"))[0] is ExitCode.GOOD
+    assert capsys.readouterr().err == ""
+    afterwards = prepared(*asked(baseline="main"), require_verdict=True)
+    assert afterwards.conclude(few, Console(file=StringIO())) is ExitCode.NO_VERDICT
+    err = capsys.readouterr().err
+    assert err.startswith("voicecli: no verdict: there are too few calls")
+    assert err.count("\n") == 1
+    judged = afterwards.judged(few)
+    assert judged is not None
+    assert judged.required
+    assert concluded(SLOWER, *asked(baseline="main", force=True))[0] is ExitCode.GOOD
+
+
+def test_a_regression_is_a_verdict_and_what_cannot_be_compared_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    concluded(BEFORE, *asked(save="main"))
+    afterwards = prepared(*asked(baseline="main"), require_verdict=True)
+    assert afterwards.conclude(SLOWER, Console(file=StringIO())) is ExitCode.EXPECTATION_FAILED
+    assert afterwards.conclude(BEFORE, Console(file=StringIO())) is ExitCode.GOOD
+    other = document(fixture(calls(6, tts=80.0), digest="b" * 64))
+    assert afterwards.judged(other) is None
+    with pytest.raises(CliError, match="these runs cannot be compared"):
+        afterwards.conclude(other, Console(file=StringIO()))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(CliError, match="--require-verdict goes with --baseline or --versus"):
+        prepared(*asked(), require_verdict=True)
 
 
 def test_a_name_that_was_taken_during_the_calls_is_not_overwritten() -> None:

@@ -13,6 +13,7 @@ def test_the_exit_codes_are_stable() -> None:
         "NO_CONNECTION": 3,
         "PROTOCOL": 4,
         "SERVER_FAILED": 5,
+        "NO_VERDICT": 6,
         "DEFECT": 70,
         "INTERRUPTED": 130,
         "BROKEN_PIPE": 141,

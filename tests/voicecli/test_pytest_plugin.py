@@ -114,11 +114,11 @@ def test_without_virtual_time_the_own_server_is_called_and_logs_where_pytest_sho
         }
 
         def test_first(voice, capsys):
-            assert voice.replay("question-weather", **ENGINES).turns[0].reply == "Yes."
+            assert voice.replay("question-weather", expect=False, **ENGINES).turns[0].reply == "Yes."
 
         def test_in_a_loop(voice, capsys, caplog):
             async def main():
-                return await asyncio.to_thread(voice.replay, "question-weather", **ENGINES)
+                return await asyncio.to_thread(voice.replay, "question-weather", expect=False, **ENGINES)
             assert asyncio.run(main()).turns[0].reply == "Yes."
             logging.getLogger("voiceserver").warning("told")
             assert caplog.messages[-1] == "told"
@@ -166,6 +166,10 @@ def test_the_agent_is_at_the_url_that_a_fixture_of_the_project_yields(project: p
         (["--voice-engine", "llm"], "--voice-engine llm: write it as ROLE=ENGINE"),
         (["--voice-engine", "ear=scripted"], "ROLE being vad, stt, llm, tts"),
         (["--voice-engine", "llm=scripted", "--voice-url", "ws://x"], "--voice-engine is of an own server"),
+        (["--voice-setting", "port=80"], "--voice-setting port=80: write it as SETTING=VALUE, such as silence_ms=400"),
+        (["--voice-setting", "silence_ms=1"], "the command line: silence_ms: must be a whole number between 100"),
+        (["-o", "voicecli_settings=speculation=soon"], "voicecli_settings: speculation: must be "),
+        (["--voice-setting", "speculation=false", "--voice-url", "ws://x"], "speculation is a setting of the server"),
         (["--voice-virtual", "--voice-url", "ws://x"], "--voice-url does not go with --voice-virtual"),
     ],
 )
@@ -190,6 +194,32 @@ def test_options_are_for_replays_that_say_nothing_else(project: pytest.Pytester)
     arguments = ("--voice-virtual", "--voice-repeat", "20", "--voice-engine", "llm=scripted(text='Yes.')")
     run(project, *arguments).assert_outcomes(passed=1)
     run(project, *arguments, "--no-voice-virtual", "--voice-virtual").assert_outcomes(passed=1)
+
+
+def test_turn_taking_is_set_by_arguments_markers_options_and_the_configuration(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        def waited(voice, **said):
+            turn, = voice.replay("question-weather", virtual=True, **said).turns
+            return round(turn.latencies_ms["endpointing_delay"], -2)
+
+        def test_plain(voice):
+            assert waited(voice) == 400
+
+        @pytest.mark.voice(endpointing="fixed", speculation=False)
+        def test_said(voice):
+            assert waited(voice) == 600
+            assert waited(voice, silence_ms=900) == 900
+
+        def test_given(voice):
+            assert waited(voice) == 500
+        """
+    )
+    run(project, "-k", "plain or said").assert_outcomes(passed=2)
+    given = ("-o", "voicecli_settings=silence_ms=1000 endpointing=fixed", "--voice-setting", "silence_ms=500")
+    run(project, "-k", "given", *given).assert_outcomes(passed=1)
 
 
 def test_a_marker_that_cannot_be_is_a_sentence(project: pytest.Pytester) -> None:
@@ -218,9 +248,12 @@ def test_a_marker_that_cannot_be_is_a_sentence(project: pytest.Pytester) -> None
     assert "@pytest.mark.voice_budget is for tests with the fixture voice" in shown
 
 
+@pytest.mark.parametrize(
+    ("expect", "check"), [(False, "voice_to_voice max < 9000ms"), (True, "voice_to_voice of each turn")]
+)
 @pytest.mark.parametrize(("said", "outcome"), [("fail", "failed"), ("skip", "skipped")])
 def test_what_this_machine_was_too_busy_to_measure_fails_or_is_skipped_as_asked(
-    said: str, outcome: str, project: pytest.Pytester
+    said: str, outcome: str, expect: bool, check: str, project: pytest.Pytester
 ) -> None:
     project.makepyfile(
         """
@@ -237,12 +270,12 @@ def test_what_this_machine_was_too_busy_to_measure_fails_or_is_skipped_as_asked(
         @pytest.mark.voice_budget("voice_to_voice max < 9s")
         def test_it(voice, monkeypatch):
             monkeypatch.setattr(placed.Voice, "_placed", late)
-            voice.replay("question-weather")
-        """
+            voice.replay("question-weather", expect=EXPECT)
+        """.replace("EXPECT", str(expect))
     )
     result = run(project, "--voice-unreliable", said, "-rs")
     result.assert_outcomes(**{outcome: 1})
-    assert "UNRELIABLE: voice_to_voice max < 9000ms: 1 call said nothing about the agent" in told(result)
+    assert f"UNRELIABLE: {check}: 1 call said nothing about the agent" in told(result)
     assert "1 unreliable, 2 placed again" in told(result)
 
 

@@ -36,6 +36,7 @@ def test_a_signal_stops(number: signal.Signals) -> None:
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_second_signal_ends_the_process_as_ever() -> None:
     stopped = []
 

@@ -14,6 +14,7 @@ from voiceserver.settings import (
     TlsMode,
     flag,
     load,
+    value,
 )
 from voicewire.messages import Endpointing
 
@@ -269,6 +270,51 @@ def test_a_wrong_value_is_refused_by_the_name_it_was_given_under(
 def test_a_wrong_value_is_refused_also_where_it_is_overridden() -> None:
     with pytest.raises(SettingsError, match="VOICECLI_PORT"):
         load({"port": "80"}, {"VOICECLI_PORT": "x"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "toml", "told"),
+    [
+        (
+            {"barge_in_sure_ms": "100"},
+            {},
+            "",
+            "--barge-in-sure-ms: must be 200 or more, got 100, because barge_in_ms is by default 200, and shorter"
+            " speech never cancels a reply; raise this one, or lower that one",
+        ),
+        (
+            {"barge_in_ms": "900"},
+            {"VOICECLI_BARGE_IN_SURE_MS": "800"},
+            "",
+            "VOICECLI_BARGE_IN_SURE_MS: must be 900 or more, got 800, because --barge-in-ms is 900, and",
+        ),
+        (
+            {},
+            {"VOICECLI_BARGE_IN_MS": "400"},
+            "barge_in_sure_ms = 399",
+            "serve.toml: barge_in_sure_ms: must be 400 or more, got 399, because VOICECLI_BARGE_IN_MS is 400, and",
+        ),
+    ],
+)
+def test_speech_too_short_to_interrupt_cannot_be_long_enough_without_words(
+    flags: dict[str, object], env: dict[str, str], toml: str, told: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(flags, env, toml, toml_name="serve.toml")
+    assert str(refused.value).startswith(told)
+
+
+def test_more_patience_with_an_interruption_is_more_with_one_that_is_not_understood() -> None:
+    settings = load({"barge_in_ms": "900"}, {})
+    assert (settings.barge_in_ms, settings.barge_in_sure_ms) == (900, 900)
+    assert load({"barge_in_ms": "300", "barge_in_sure_ms": "300"}, {}).barge_in_sure_ms == 300
+    assert load({"barge_in_ms": "100", "barge_in_sure_ms": "150"}, {}).barge_in_sure_ms == 150
+
+
+def test_a_setting_by_itself_is_read_from_text() -> None:
+    assert value("barge_in_sure_ms", "100", "this") == 100
+    with pytest.raises(SettingsError, match=r"^this: must be true or false, got maybe$"):
+        value("speculation", "maybe", "this")
 
 
 def test_a_flag_is_spelled_with_dashes() -> None:

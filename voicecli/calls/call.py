@@ -1,7 +1,7 @@
 """One call: a fixture acted out to a server, and all that was heard and seen of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -50,6 +50,8 @@ class CallSettings(NamedTuple):
     """Decode replies to their end, and not only up to their first sound: needed for what is spoken into one."""
     measures_first: bool = True
     """Measure the server's clock before the first word, and not beside it."""
+    turn_detection: Mapping[str, bool | int | str] = {}
+    """Asked for where the fixture asks for nothing else; fields of TurnDetection."""
 
 
 class CallRecord(NamedTuple):
@@ -240,10 +242,13 @@ async def _act(client: VoiceClient[Player], caller: Caller, act: UserAct, now_ns
     await client.send(act)
 
 
-def turn_detection(fixture: Fixture) -> TurnDetection:
-    """What the fixture asks for. Raises FixtureError for what the protocol does not know."""
+def turn_detection(fixture: Fixture, others: Mapping[str, bool | int | str] | None = None) -> TurnDetection:
+    """What the fixture asks for, and `others` where it says nothing of them.
+
+    Raises FixtureError for what the protocol does not know.
+    """
     try:
-        return msgspec.convert(fixture.session.turn_detection, TurnDetection)
+        return msgspec.convert({**(others or {}), **fixture.session.turn_detection}, TurnDetection)
     except msgspec.ValidationError as error:
         raise FixtureError(fixture.folder / TOML_NAME, f"session.turn_detection: {error}") from None
 
@@ -253,7 +258,7 @@ def _session_start(fixture: Fixture, recording: Recording, settings: CallSetting
         locale=fixture.session.locale,
         input=[recording.format],
         output=[settings.output],
-        turn_detection=turn_detection(fixture),
+        turn_detection=turn_detection(fixture, settings.turn_detection),
         token=settings.token,
         metadata={"fixture": fixture.name},
     )

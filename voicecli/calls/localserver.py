@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from voicecli.calls.call import CallSettings
+from voicecli.client.transport import public_url
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
 
@@ -30,6 +34,12 @@ def described(settings: "ServerSettings", *, virtual: bool = False) -> Server:
         endpointing=settings.endpointing.value,
         speculation=settings.speculation and settings.pipeline.value == "overlapped",
     )
+
+
+def elsewhere(url: str, call: CallSettings) -> LocalServer:
+    """A server that runs already, in the place of an own one: what is known of it is what it is asked for."""
+    told = {name: value for name, value in call.turn_detection.items() if name in ("silence_ms", "endpointing")}
+    return LocalServer(url, msgspec.convert({**told, "url": public_url(url)}, Server))
 
 
 @asynccontextmanager

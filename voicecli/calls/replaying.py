@@ -13,10 +13,10 @@ from rich.console import Console, RenderableType
 
 from voicecli.calls.call import first_of
 from voicecli.calls.callaudio import save
-from voicecli.calls.localserver import LocalServer, local_server
+from voicecli.calls.localserver import LocalServer, elsewhere, local_server
 from voicecli.calls.plan import Plan, Planned
 from voicecli.calls.take import Take, take
-from voicecli.client.transport import BadUrl, CallError, NoVoicewire, public_url
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire
 from voicecli.client.viewstate import ViewState
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
@@ -65,7 +65,7 @@ def order(number: int, sides: int) -> Sequence[int]:
 async def replay(targets: Sequence[Target], plan: Plan, console: Console) -> list[Outcome]:
     """Call each target as often as planned; one outcome for each. Raises CliError."""
     async with AsyncExitStack() as stack:
-        sides = [_Side(target, await stack.enter_async_context(_server(target)), []) for target in targets]
+        sides = [_Side(target, await stack.enter_async_context(_server(target, plan)), []) for target in targets]
         for planned in plan.fixtures:
             await _replay_one(planned, plan, sides, console)
     if len(plan.fixtures) > 1:
@@ -127,10 +127,10 @@ def _label(target: Target, console: Console) -> None:
 
 
 @asynccontextmanager
-async def _server(target: Target) -> AsyncIterator[LocalServer]:
+async def _server(target: Target, plan: Plan) -> AsyncIterator[LocalServer]:
     """The own server, or a stand-in for that at the URL."""
     if target.url is not None:
-        yield LocalServer(target.url, Server(url=public_url(target.url)))
+        yield elsewhere(target.url, plan.call)
         return
     async with local_server(target.flags) as local:
         yield local

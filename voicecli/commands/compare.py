@@ -17,6 +17,10 @@ def compare(
         str, typer.Option(metavar="%,MS", help="A change counts when it reaches both of these, and is no chance.")
     ] = "5%,10ms",
     force: Annotated[bool, typer.Option("--force", help="Compare what differs in more than speed.")] = False,
+    require_verdict: Annotated[
+        bool,
+        typer.Option("--require-verdict", help="Exit with 6 where there is no verdict, for lack of runs or of quiet."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     html: Annotated[
         str | None,
@@ -27,12 +31,12 @@ def compare(
 
     A and B are names given to `replay --save`, or files that `replay --json` wrote.
 
-    Exit codes: 0 no regression, 1 a regression, 2 usage, or runs that cannot be compared.
+    Exit codes: 0 no regression, 1 a regression, 2 usage, or runs that cannot be compared, 6 no verdict, where
+    --require-verdict asks for one.
     """
     from rich.console import Console
 
     from voicecli import baseline as baselines
-    from voicecli.figures.verdict import Answer
     from voicecli.reports.comparison_report import comparison_lines
     from voicecli.reports.html.page import Compared, page
     from voicecli.reports.outfile import outfile
@@ -50,7 +54,7 @@ def compare(
         console = Console(stderr=file is not None and file.is_stdout, highlight=False)
         for line in comparison_lines(compared, baseline):
             console.print(line, soft_wrap=True)
-    return ExitCode.EXPECTATION_FAILED if compared.answer is Answer.REGRESSION else ExitCode.GOOD
+    return baselines.exit_code(compared, require_verdict=require_verdict)
 
 
 def _read(named: str) -> "Run":

@@ -20,6 +20,7 @@ from voicecli.calls.plan import InputCodec, Plan
 from voicecli.calls.replaying import Target, replay_virtually
 from voicecli.calls.replaying import replay as replay_in_real_time
 from voicecli.calls.take import document
+from voicecli.client.transport import public_url
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
 from voicecli.reports import report
@@ -27,6 +28,7 @@ from voicecli.reports.collector import collector, deliver
 from voicecli.reports.documents import outputs, write
 from voicecli.reports.html.page import replay_page
 from voicecli.reports.outfile import outfile
+from voicecli.serverflags import as_given, asked_of_server, of_turns, option, without_effect
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
 
@@ -53,6 +55,17 @@ def replay(
     pipeline: Annotated[
         str | None, typer.Option(metavar="overlapped|sequential", help="Pipeline of the own server.")
     ] = None,
+    silence_ms: Annotated[str | None, option("silence_ms")] = None,
+    endpointing: Annotated[str | None, option("endpointing")] = None,
+    resume_ms: Annotated[str | None, option("resume_ms")] = None,
+    speculation: Annotated[bool | None, option("speculation")] = None,
+    speculation_tries: Annotated[str | None, option("speculation_tries")] = None,
+    speculation_waste: Annotated[str | None, option("speculation_waste")] = None,
+    hangover_ms: Annotated[str | None, option("hangover_ms")] = None,
+    commit_timeout_ms: Annotated[str | None, option("commit_timeout_ms")] = None,
+    barge_in: Annotated[bool | None, option("barge_in")] = None,
+    barge_in_ms: Annotated[str | None, option("barge_in_ms")] = None,
+    barge_in_sure_ms: Annotated[str | None, option("barge_in_sure_ms")] = None,
     codec: Annotated[
         InputCodec | None,
         typer.Option(help="Send the fixture's Opus packets as they are, or its WAV as PCM. [default: as it is given]"),
@@ -161,21 +174,35 @@ def replay(
     force: Annotated[
         bool, typer.Option("--force", help="Compare with a baseline that differs in more than speed.")
     ] = False,
+    require_verdict: Annotated[
+        bool,
+        typer.Option(
+            "--require-verdict",
+            help="With --baseline or --versus: exit with 6 where there is no verdict, for lack of runs or of quiet.",
+        ),
+    ] = False,
 ) -> ExitCode:
     """Replay recorded callers, and draw where each millisecond went.
 
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
+    Turn-taking is as `voicecli serve` would have it: flags, then VOICECLI_... variables. What fixture.toml asks for
+    itself wins over both. A server at --url is asked for --silence-ms, --endpointing, --barge-in and --barge-in-ms; the
+    other settings have to be made there.
+
     Exit codes: 0 good, 1 an expectation or a budget failed, or a regression, 2 usage, 3 no connection, 4 the server
-    broke the protocol, 5 the own server could not start.
+    broke the protocol, 5 the own server could not start, 6 no verdict, where --require-verdict asks for one.
     """
-    engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
-    engines["end_of_turn"] = end_of_turn
+    engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "end_of_turn": end_of_turn}
+    engines |= {"llm_url": llm_url, "llm_model": llm_model}
+    turns = of_turns(locals())
     flags: dict[str, str | None] = {**engines, "pipeline": pipeline}
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    asked_for = {} if url is None else asked_of_server(turns, public_url(url))
+    given += [as_given(name, value) for name, value in turns.items() if value is not None]
     if recorded is not None or changes:
         refuse_beside(
             {
@@ -194,6 +221,7 @@ def replay(
                 "--save": save_as,
                 "--baseline": baseline,
                 "--versus": versus,
+                "--require-verdict": require_verdict,
             }
         )
         files = outputs({"--json": json})
@@ -217,15 +245,25 @@ def replay(
         page,
     )
     versus = versus or []
-    afterwards = prepared(save_as, overwrite, baseline, tolerance, force, versus=versus, save_versus=save_versus)
+    afterwards = prepared(
+        *(save_as, overwrite, baseline, tolerance, force),
+        versus=versus,
+        save_versus=save_versus,
+        require_verdict=require_verdict,
+    )
+    call = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None, turn_detection=asked_for)
     plan = Plan(
         plans.planned(fixture, codec),
         repeat,
-        CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None),
+        call,
         plans.audio_folder(save_audio),
         plans.link(net, net_seed),
     )
     asked = budgets.asked(budget or [])
+    for sentence in without_effect(turns, (planned.fixture for planned in plan.fixtures)):
+        print(f"voicecli: {sentence}", file=sys.stderr)
+    if url is None:
+        flags |= turns
     here = Target(url, flags, "candidate" if versus else "", afterwards.admit)
     targets = [other_side(versus, url, flags), here] if versus else [here]
     network = str(plan.link) if plan.link else UNSET
@@ -242,15 +280,17 @@ def replay(
     console.print(report.budgets(results), end="")
     run = document(takes, server, results, series)
     other = Baseline(told(versus), document(*outcomes[0], series=series)) if versus else None
-    write(files, run)
+    judged = afterwards.judged(run, other)
+    write(files, run, judged)
     if page is not None:
         against = other or afterwards.baseline
         page.write(replay_page(run, takes, against, afterwards.tolerance, force=force, most_mb=html_audio))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
-    failed = afterwards.conclude(run, console, other) or failed
+    concluded = afterwards.conclude(run, console, other, judged)
+    code = ExitCode.EXPECTATION_FAILED if failed else concluded
     if spans_to is not None:  # last: a collector that is not there takes nothing else with it
-        deliver(spans_to, run, failed)
-    return ExitCode.EXPECTATION_FAILED if failed else ExitCode.GOOD
+        deliver(spans_to, run, code)
+    return code
 
 
 def _refuse_with_virtual(given: dict[str, bool]) -> None:
@@ -259,5 +299,5 @@ def _refuse_with_virtual(given: dict[str, bool]) -> None:
         "--repeat": "each call would give the same figures",
         "--net": "no bytes cross a network",
     }
-    for option in filter(given.get, given):
-        raise CliError(f"{option} does not go with --virtual: {reasons[option]}; leave one out", ExitCode.USAGE)
+    for named in filter(given.get, given):
+        raise CliError(f"{named} does not go with --virtual: {reasons[named]}; leave one out", ExitCode.USAGE)

@@ -5,10 +5,9 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import EnumType
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
@@ -18,102 +17,65 @@ from rich.table import Table
 
 from voicecli import __version__, qrcode
 from voicecli.exits import CliError, ExitCode
+from voicecli.serverflags import option
 from voiceserver import logs
-from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, NO_ENGINE, AuthMode, ServerSettings, SettingsError, TlsMode, flag, load
+from voiceserver.settings import ENV_PREFIX, AuthMode, Pipeline, ServerSettings, SettingsError, TlsMode, load
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
 CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
-DEFAULTS = ServerSettings()
-FILES = ("jwt_public_key", "tls_cert", "tls_key")
 SHORT_TOKEN = 16
 """Characters; a shorter one can be guessed by trying."""
 
-_HINTS = get_type_hints(ServerSettings, include_extras=True)
-
-
-def _option(field: str) -> Any:
-    """The flag of a field. It takes any text: `settings.load` says what is wrong with it, and in the same words for
-    every source."""
-    hint, default = _HINTS[field], getattr(DEFAULTS, field)
-    kind = _kind(hint)
-    names = flag(field)
-    metavar: str | None = field.rpartition("_")[2].upper()
-    if default is None and field in set(Role):
-        default = NO_ENGINE
-    told = "" if default in (None, (), False) else f" [default: {'yes' if default is True else default}]"
-    if kind is bool:
-        names, metavar = f"{names}/{flag(f'no_{field}')}" if default else names, None
-    elif isinstance(kind, EnumType):
-        metavar = "|".join(kind)
-    elif get_origin(kind) is tuple:
-        told = " May be repeated."
-    elif field in set(Role):
-        metavar = "ENGINE"
-    elif field.startswith("sessions"):
-        metavar = "COUNT"
-    elif field.endswith("_ms"):
-        metavar = "MS"
-    elif field in FILES:
-        metavar = "FILE"
-    return typer.Option(names, metavar=metavar, help=f"{hint.__metadata__[0].description}{told}", show_default=False)
-
-
-def _kind(hint: Any) -> Any:
-    """What a field holds where it is given."""
-    kind = hint.__origin__
-    return next((part for part in get_args(kind) if isinstance(part, EnumType)), kind)
-
 
 def serve(
-    host: Annotated[str | None, _option("host")] = None,
-    port: Annotated[str | None, _option("port")] = None,
-    vad: Annotated[str | None, _option("vad")] = None,
-    stt: Annotated[str | None, _option("stt")] = None,
-    llm: Annotated[str | None, _option("llm")] = None,
-    tts: Annotated[str | None, _option("tts")] = None,
-    end_of_turn: Annotated[str | None, _option("end_of_turn")] = None,
-    llm_url: Annotated[str | None, _option("llm_url")] = None,
-    llm_model: Annotated[str | None, _option("llm_model")] = None,
-    pipeline: Annotated[str | None, _option("pipeline")] = None,
-    silence_ms: Annotated[str | None, _option("silence_ms")] = None,
-    endpointing: Annotated[str | None, _option("endpointing")] = None,
-    resume_ms: Annotated[str | None, _option("resume_ms")] = None,
-    speculation: Annotated[bool | None, _option("speculation")] = None,
-    speculation_tries: Annotated[str | None, _option("speculation_tries")] = None,
-    speculation_waste: Annotated[str | None, _option("speculation_waste")] = None,
-    hangover_ms: Annotated[str | None, _option("hangover_ms")] = None,
-    commit_timeout_ms: Annotated[str | None, _option("commit_timeout_ms")] = None,
-    barge_in: Annotated[bool | None, _option("barge_in")] = None,
-    barge_in_ms: Annotated[str | None, _option("barge_in_ms")] = None,
-    barge_in_sure_ms: Annotated[str | None, _option("barge_in_sure_ms")] = None,
-    lead_ms: Annotated[str | None, _option("lead_ms")] = None,
-    auth: Annotated[str | None, _option("auth")] = None,
-    insecure_no_auth: Annotated[bool | None, _option("insecure_no_auth")] = None,
-    token: Annotated[list[str] | None, _option("token")] = None,
-    jwt_secret: Annotated[str | None, _option("jwt_secret")] = None,
-    jwt_public_key: Annotated[str | None, _option("jwt_public_key")] = None,
-    jwt_audience: Annotated[str | None, _option("jwt_audience")] = None,
-    allow_origin: Annotated[list[str] | None, _option("allow_origin")] = None,
-    trust_proxy: Annotated[bool | None, _option("trust_proxy")] = None,
-    tls: Annotated[str | None, _option("tls")] = None,
-    tls_cert: Annotated[str | None, _option("tls_cert")] = None,
-    tls_key: Annotated[str | None, _option("tls_key")] = None,
-    sessions: Annotated[str | None, _option("sessions")] = None,
-    sessions_per_address: Annotated[str | None, _option("sessions_per_address")] = None,
-    session_length_ms: Annotated[str | None, _option("session_length_ms")] = None,
-    max_message_bytes: Annotated[str | None, _option("max_message_bytes")] = None,
-    idle_timeout_ms: Annotated[str | None, _option("idle_timeout_ms")] = None,
-    llm_timeout_ms: Annotated[str | None, _option("llm_timeout_ms")] = None,
-    tts_timeout_ms: Annotated[str | None, _option("tts_timeout_ms")] = None,
-    log_level: Annotated[str | None, _option("log_level")] = None,
-    log_format: Annotated[str | None, _option("log_format")] = None,
+    host: Annotated[str | None, option("host")] = None,
+    port: Annotated[str | None, option("port")] = None,
+    vad: Annotated[str | None, option("vad")] = None,
+    stt: Annotated[str | None, option("stt")] = None,
+    llm: Annotated[str | None, option("llm")] = None,
+    tts: Annotated[str | None, option("tts")] = None,
+    end_of_turn: Annotated[str | None, option("end_of_turn")] = None,
+    llm_url: Annotated[str | None, option("llm_url")] = None,
+    llm_model: Annotated[str | None, option("llm_model")] = None,
+    pipeline: Annotated[str | None, option("pipeline")] = None,
+    silence_ms: Annotated[str | None, option("silence_ms")] = None,
+    endpointing: Annotated[str | None, option("endpointing")] = None,
+    resume_ms: Annotated[str | None, option("resume_ms")] = None,
+    speculation: Annotated[bool | None, option("speculation")] = None,
+    speculation_tries: Annotated[str | None, option("speculation_tries")] = None,
+    speculation_waste: Annotated[str | None, option("speculation_waste")] = None,
+    hangover_ms: Annotated[str | None, option("hangover_ms")] = None,
+    commit_timeout_ms: Annotated[str | None, option("commit_timeout_ms")] = None,
+    barge_in: Annotated[bool | None, option("barge_in")] = None,
+    barge_in_ms: Annotated[str | None, option("barge_in_ms")] = None,
+    barge_in_sure_ms: Annotated[str | None, option("barge_in_sure_ms")] = None,
+    lead_ms: Annotated[str | None, option("lead_ms")] = None,
+    auth: Annotated[str | None, option("auth")] = None,
+    insecure_no_auth: Annotated[bool | None, option("insecure_no_auth")] = None,
+    token: Annotated[list[str] | None, option("token")] = None,
+    jwt_secret: Annotated[str | None, option("jwt_secret")] = None,
+    jwt_public_key: Annotated[str | None, option("jwt_public_key")] = None,
+    jwt_audience: Annotated[str | None, option("jwt_audience")] = None,
+    allow_origin: Annotated[list[str] | None, option("allow_origin")] = None,
+    trust_proxy: Annotated[bool | None, option("trust_proxy")] = None,
+    tls: Annotated[str | None, option("tls")] = None,
+    tls_cert: Annotated[str | None, option("tls_cert")] = None,
+    tls_key: Annotated[str | None, option("tls_key")] = None,
+    sessions: Annotated[str | None, option("sessions")] = None,
+    sessions_per_address: Annotated[str | None, option("sessions_per_address")] = None,
+    session_length_ms: Annotated[str | None, option("session_length_ms")] = None,
+    max_message_bytes: Annotated[str | None, option("max_message_bytes")] = None,
+    idle_timeout_ms: Annotated[str | None, option("idle_timeout_ms")] = None,
+    llm_timeout_ms: Annotated[str | None, option("llm_timeout_ms")] = None,
+    tts_timeout_ms: Annotated[str | None, option("tts_timeout_ms")] = None,
+    log_level: Annotated[str | None, option("log_level")] = None,
+    log_format: Annotated[str | None, option("log_format")] = None,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help=f"Read settings from a TOML file. [env: {CONFIG_ENV}]")
     ] = None,
@@ -209,6 +171,7 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     for role, spec in settings.engines().items():
         table.add_row(f"  {role.value.replace('_', ' ')}", str(spec))
     table.add_row("  pipeline", settings.pipeline.value)
+    table.add_row("  turns", _turns(settings))
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")
     console.print(table)
@@ -216,8 +179,19 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
         console.print(f"Careful: {warning}", soft_wrap=True)
     _show_code(console, server, settings)
     if server.fingerprint is None:  # replay would have to be told whom to trust
-        console.print(f"Try it:  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+        # On a line of its own it fits into 80 columns.
+        console.print(f"Try it:\n  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
     console.print("Ctrl-C stops it.")
+
+
+def _turns(settings: ServerSettings) -> str:
+    """How turns are taken, as far as a client asks for nothing else."""
+    is_early = settings.speculation and settings.pipeline is Pipeline.OVERLAPPED
+    told = [
+        f"{settings.endpointing.value}, {settings.silence_ms} ms",
+        f"answers begun {'early' if is_early else 'at the end'}",
+    ]
+    return " · ".join(told if settings.barge_in else [*told, "no barge-in"])
 
 
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:

@@ -66,6 +66,8 @@ class Server(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The silence that ends every turn; None where it is not known, or depends on the words."""
         if self.silence_ms is UNSET or self.endpointing not in (UNSET, "fixed"):
             return None
+        if self.endpointing is UNSET and self.url is not UNSET:  # it was asked for that silence, and may be adaptive
+            return None
         return self.silence_ms
 
 

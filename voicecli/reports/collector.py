@@ -93,12 +93,12 @@ def collector(asked: str | None, env: Mapping[str, str]) -> Collector | None:
     return Collector(option, url, headers, _timeout_s(env))
 
 
-def deliver(to: Collector, run: Run, failed: bool) -> None:
-    """Send a run; calls in virtual time are dated to now. Raises CliError: a run that failed stays failed."""
+def deliver(to: Collector, run: Run, code: ExitCode) -> None:
+    """Send a run; calls in virtual time are dated to now. Raises CliError: a run that failed keeps its code."""
     try:
         to.send(otlp(run, undated=utc_now()))
     except CliError as error:
-        raise CliError(error.message, ExitCode.EXPECTATION_FAILED if failed else error.exit_code) from error
+        raise CliError(error.message, code or error.exit_code) from error
 
 
 def _of_traces(url: str) -> str:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Run
+from voicecli.reports.judged import Judged
 from voicecli.reports.junit import junit
 from voicecli.reports.markdown import markdown
 from voicecli.reports.otlp import otlp
 from voicecli.reports.outfile import OutFile, outfile
 from voicecli.reports.trace import trace
 
-_WRITERS: dict[str, Callable[[Run], bytes]] = {
-    "--json": Run.serialize,
+_WRITERS: dict[str, Callable[[Run, Judged | None], bytes]] = {
+    "--json": lambda run, judged: run.serialize(),
     "--junit": junit,
-    "--markdown": lambda run: markdown(run).encode(),
-    "--trace": trace,
-    "--otlp": otlp,
+    "--markdown": lambda run, judged: markdown(run).encode(),
+    "--trace": lambda run, judged: trace(run),
+    "--otlp": lambda run, judged: otlp(run),
 }
 
 
@@ -29,7 +30,7 @@ def outputs(named: Mapping[str, str | None], *others: OutFile | None) -> list[Ou
     return files
 
 
-def write(files: Sequence[OutFile], run: Run) -> None:
-    """Raises CliError."""
+def write(files: Sequence[OutFile], run: Run, judged: Judged | None = None) -> None:
+    """`judged` is how the run compares with another, where there is one. Raises CliError."""
     for file in files:
-        file.write(_WRITERS[file.flag](run))
+        file.write(_WRITERS[file.flag](run, judged))

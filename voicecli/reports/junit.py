@@ -1,5 +1,5 @@
 """A run as JUnit XML, for the CI systems that read it: a test suite for each fixture, a test case for each expectation
-and each budget, over all calls with the fixture; and a suite for the budgets of the whole run."""
+and each budget, over all calls with the fixture; a suite for the budgets of the whole run, and one for the verdicts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,9 +8,14 @@ from xml.etree import ElementTree as ET
 from msgspec import UNSET
 
 from voicecli.figures.budget import BudgetResult
+from voicecli.figures.comparison import ComparedTurn
 from voicecli.figures.run import FixtureRuns, Run
+from voicecli.figures.verdict import Answer
+from voicecli.reports.comparison_report import sentence
+from voicecli.reports.judged import NO_VERDICT, Judged, called, missing
 
 WHOLE_RUN = "budgets of the run"
+VERDICTS = "comparison"
 UNKNOWN_TIME = "1970-01-01T00:00:00"
 """A schema asks for some time."""
 
@@ -24,7 +29,7 @@ class _Case(NamedTuple):
     time_s: float = 0.0
 
 
-def junit(run: Run) -> bytes:
+def junit(run: Run, judged: Judged | None = None) -> bytes:
     """Valid against the schema of Jenkins; and against Ant's, which knows nothing that is skipped, where nothing is.
 
     Checks take no time of their own: the first case of a fixture has that of its calls, as the caller lived them.
@@ -36,6 +41,8 @@ def junit(run: Run) -> bytes:
     general = [_budget(each) for each in run.budgets if each.fixture is UNSET]
     if general:
         suites.append((WHOLE_RUN, general))
+    if judged is not None:
+        suites.append((VERDICTS, _verdicts(judged)))
     root = ET.Element("testsuites")
     for number, (name, cases) in enumerate(suites):
         root.append(_suite(number, name, cases, run))
@@ -63,6 +70,30 @@ def _budget(result: BudgetResult) -> _Case:
     if result.value is UNSET:
         return _Case(name, "", skipped=result.sentence)
     return _Case(name, "", output=result.sentence)
+
+
+def _verdicts(judged: Judged) -> list[_Case]:
+    """One that lacks is a failure where it is required, and else is skipped."""
+    lacking = missing(judged.comparison)
+    cases = [_verdict(turn, judged.required, lacking) for turn in judged.comparison.turns]
+    if not cases and lacking is not None:
+        cases = [_no_verdict("verdict", judged.required, lacking)]
+    return cases
+
+
+def _verdict(turn: ComparedTurn, required: bool, lacking: str | None) -> _Case:
+    answer = turn.verdict.answer
+    name = called(turn)
+    if answer in NO_VERDICT:
+        return _no_verdict(name, required, f"{answer.value}; {lacking}" if lacking else answer.value)
+    told = [f"{name}: {answer.value}", *map(sentence, turn.verdict.findings)]
+    if answer is Answer.REGRESSION:
+        return _Case(name, "regression", ["; ".join(told)])
+    return _Case(name, "", output="; ".join(told))
+
+
+def _no_verdict(name: str, required: bool, why: str) -> _Case:
+    return _Case(name, "no verdict", [why]) if required else _Case(name, "", skipped=why)
 
 
 def _suite(number: int, name: str, cases: Sequence[_Case], run: Run) -> ET.Element:

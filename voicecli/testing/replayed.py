@@ -189,6 +189,8 @@ class Replayed:
         if failures := self.failures:
             raise VoiceFailure("\n".join([f"{self.name}: not as the fixture expects", *failures]))
         hold(self.called, self.fixture.asked_budgets, self._skip)
+        if self.fixture.budgets_ms and self.unreliable == len(self.takes):
+            raise self._skip(_late(f"{', '.join(self.fixture.budgets_ms)} of each turn", self.unreliable))
 
     def _missing(self, told: str) -> BaseException:
         return self._skip(_late(told, self.unreliable)) if self.unreliable else VoiceFailure(told)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voicecli.calls.call import CallSettings, first_of, turn_detection
+from voicecli.calls.localserver import elsewhere
 from voicecli.calls.netproxy import Network
 from voicecli.calls.network import NetworkError, parsed
 from voicecli.calls.take import Take, take
@@ -63,12 +64,13 @@ class Voice:
         net: str | None = None,
         net_seed: int | None = None,
         timeout_s: float | None = None,
-        **own: str | None,
+        **own: str | int | None,
     ) -> Replayed:
         """Act out a fixture, `repeat` times, and hold the calls to what it expects, unless `expect` is false.
 
         `fixture` is a name in the folders of fixtures, or a path. `own` are settings of an own server: vad, stt, llm,
-        tts, llm_url, llm_model, pipeline. Raises VoiceFailure, an AssertionError; VoiceError for what cannot be done.
+        tts, llm_url, llm_model, pipeline; and those of turn-taking: silence_ms, endpointing, speculation, ... Raises
+        VoiceFailure, an AssertionError; VoiceError for what cannot be done.
         """
         __tracebackhide__ = True
         said = {"url": url, "virtual": virtual, "repeat": repeat, "net": net, "net_seed": net_seed}
@@ -126,7 +128,11 @@ class Voice:
 
     def _placed(self, fixture: Fixture, recording: Recording, settings: Settled) -> tuple[list[Take], int]:
         """The calls, and how many were placed again. Raises CliError, VoiceError."""
-        call = CallSettings(timeout_s=settings.timeout_s, token=os.environ.get(TOKEN_ENV) or None)
+        call = CallSettings(
+            timeout_s=settings.timeout_s,
+            token=os.environ.get(TOKEN_ENV) or None,
+            turn_detection=settings.turn_detection,
+        )
         if settings.virtual:
             # A thread has no event loop yet, whatever the test runs in; and closing one there leaves the test's alone.
             with ThreadPoolExecutor(1) as pool:
@@ -146,13 +152,13 @@ class Voice:
     async def _taken(
         self, fixture: Fixture, recording: Recording, call: CallSettings, settings: Settled, network: Network | None
     ) -> Take:
-        url, silence_ms = settings.url, None
-        if url is None:
-            local = await self._thread.server(settings.own)
-            url, silence_ms = local.url, local.told.fixed_silence_ms
+        local = elsewhere(settings.url, call) if settings.url else await self._thread.server(settings.own)
+        silence_ms = local.told.fixed_silence_ms
         try:
             clock = SystemClock()
-            return await take(url, fixture, recording, clock, call, lambda view, now_ns: None, silence_ms, network)
+            return await take(
+                local.url, fixture, recording, clock, call, lambda view, now_ns: None, silence_ms, network
+            )
         except* CallError as failed:
             raise VoiceError(str(first_of(failed))) from None
         raise AssertionError("a take or an error")

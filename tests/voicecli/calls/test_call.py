@@ -26,6 +26,7 @@ from voicewire.marks import Mark
 from voicewire.messages import (
     AudioEnd,
     CancelReason,
+    Endpointing,
     Error,
     Interrupt,
     Playback,
@@ -378,6 +379,14 @@ def test_every_change_is_watched() -> None:
     record, _ = call(plain, made(), watch=lambda view, now_ns: seen.append(view))
     assert seen[-1] == record.view
     assert next(view.turns[0].transcript for view in seen if view.turns) is None
+
+
+def test_what_the_fixture_asks_for_wins_over_what_is_asked_for_in_all_calls() -> None:
+    asked: dict[str, bool | int | str] = {"silence_ms": 400, "endpointing": "fixed"}
+    record, peer = call(plain, made(session=Session(turn_detection={"silence_ms": 200})), turn_detection=asked)
+    assert peer.start is not None
+    assert peer.start.turn_detection == TurnDetection(silence_ms=200, endpointing=Endpointing.FIXED)
+    assert record.view.turns
 
 
 def test_turn_detection_that_the_protocol_does_not_know_is_refused() -> None:

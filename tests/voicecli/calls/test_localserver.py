@@ -1,8 +1,10 @@
 import asyncio
 
+import msgspec
 import pytest
 
-from voicecli.calls.localserver import LocalServer, local_server
+from voicecli.calls.call import CallSettings
+from voicecli.calls.localserver import LocalServer, elsewhere, local_server
 from voicecli.client.transport import websocket
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
@@ -30,6 +32,25 @@ def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch:
 def test_a_silence_that_depends_on_the_words_is_none_that_ends_every_turn() -> None:
     told = asyncio.run(served(SCRIPTED)).told
     assert (told.endpointing, told.silence_ms, told.fixed_silence_ms) == ("adaptive", 600, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fixed_silence_ms"),
+    [
+        ({}, None),
+        ({"silence_ms": 400}, None),  # it may be adaptive
+        ({"endpointing": "fixed"}, None),
+        ({"silence_ms": 400, "endpointing": "fixed", "barge_in": False}, 400),
+        ({"silence_ms": 400, "endpointing": "adaptive"}, None),
+    ],
+)
+def test_of_a_server_elsewhere_what_it_is_asked_for_is_told(
+    asked: dict[str, bool | int | str], fixed_silence_ms: int | None
+) -> None:
+    local = elsewhere("ws://me:secret@x/voice", CallSettings(turn_detection=asked))
+    told = {name: value for name, value in asked.items() if name != "barge_in"}
+    assert msgspec.to_builtins(local.told) == {"url": "ws://x/voice", **told}
+    assert local.told.fixed_silence_ms == fixed_silence_ms
 
 
 def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,17 @@ def test_the_tolerance_can_be_set() -> None:
     assert main(["compare", "before", "after", "--tolerance", "61ms"]) == ExitCode.GOOD
 
 
+def test_where_a_verdict_is_required_its_lack_ends_with_6(capsys: pytest.CaptureFixture[str]) -> None:
+    runfile.save(document(fixture(calls(2, tts=80.0))), Path("few.json"))
+    assert main(["compare", "before", "few.json"]) == ExitCode.GOOD
+    assert main(["compare", "before", "few.json", "--require-verdict", "--json"]) == ExitCode.NO_VERDICT
+    out, err = capsys.readouterr()
+    assert json.loads(out[out.index("{") :])["answer"] == "not enough runs"
+    assert err.startswith("voicecli: no verdict: there are too few calls to tell a change from chance; about 5 on each")
+    assert main(["compare", "before", "after", "--require-verdict"]) == ExitCode.EXPECTATION_FAILED
+    assert main(["compare", "before", "before", "--require-verdict"]) == ExitCode.GOOD
+
+
 def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "before", "other.json", "--force", "--json"]) == ExitCode.GOOD
     document = json.loads(capsys.readouterr().out)

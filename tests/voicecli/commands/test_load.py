@@ -79,6 +79,7 @@ def test_open_arrivals_and_a_budget_that_is_missed(tone: Path, capfd: pytest.Cap
     assert "✗ 2 sessions: voice_to_voice p50 < 1ms: " in capfd.readouterr().out
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_ends_it_politely_with_what_there_is(tone: Path, tmp_path: Path) -> None:
     kept = tmp_path / "load.json"
     command = ["load", "--fixture", str(tone), *ENGINES, "--sessions", "1,2", "--duration", "60s", "--json", str(kept)]

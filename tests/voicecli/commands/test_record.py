@@ -140,6 +140,7 @@ def recorder(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
         process.kill()
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_recording_is_whole_however_it_is_stopped(
     tmp_path: Path, recorder: "subprocess.Popen[str]", number: signal.Signals

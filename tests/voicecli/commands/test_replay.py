@@ -20,6 +20,7 @@ from voicecli.__main__ import main
 from voicecli.exits import ExitCode
 from voicecli.figures.run import Run
 from voicecli.fixtures import wavfile
+from voicecli.testing.callthread import CallThread
 from voicewire.clock import utc_now
 
 TOML = """
@@ -205,6 +206,35 @@ def test_a_bad_network_delays_the_answer_and_is_told(tone: Path, tmp_path: Path)
     assert network >= 140  # the offset of the clocks is known to the jitter
 
 
+def test_turn_taking_is_set_by_flags_and_told_in_the_document(
+    tone: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "run.json"
+    flags = ["--endpointing", "fixed", "--no-speculation", "--silence-ms", "300"]
+    assert main(["replay", str(tone), *ENGINES, *flags, "--virtual", "--json", str(written)]) == ExitCode.GOOD
+    server = msgspec.json.decode(written.read_bytes(), type=Run).server
+    assert (server.endpointing, server.speculation, server.silence_ms) == ("fixed", False, 300)
+    told = "voicecli: --silence-ms changes nothing for tone, whose fixture.toml asks for its own\n"
+    assert told in capfd.readouterr().err
+
+
+def test_a_server_elsewhere_is_asked_for_turn_taking(tone: Path, tmp_path: Path) -> None:
+    written = tmp_path / "run.json"
+    (tone / "fixture.toml").write_text(TOML.replace("silence_ms = 200", ""))
+    flags = dict(zip((name.removeprefix("--") for name in ENGINES[::2]), ENGINES[1::2], strict=True))
+    thread = CallThread()
+    try:
+        url = thread.run(lambda: thread.server(flags)).url
+        asked = ["--url", url, "--silence-ms", "200", "--endpointing", "fixed", "--json", str(written)]
+        assert main(["replay", str(tone), *asked]) == ExitCode.GOOD
+    finally:
+        thread.close()
+    run = msgspec.json.decode(written.read_bytes(), type=Run)
+    assert (run.server.silence_ms, run.server.endpointing) == (200, "fixed")
+    (turn,) = run.fixtures[0].runs[0].turns
+    assert {part.part: part.ms for part in turn.parts}["endpointing"] == pytest.approx(200, abs=60)
+
+
 def test_turn_detection_that_is_not_known_is_a_matter_of_usage(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tone / "fixture.toml").write_text(TOML.replace("silence_ms = 200", "silence_ms = 20"))
     assert main(["replay", str(tone), *ENGINES]) == ExitCode.USAGE
@@ -327,6 +357,25 @@ def test_a_slower_stage_than_in_the_baseline_ends_with_1_and_is_named(
     assert "against a; what counts is" in out
     assert main(["compare", str(written), "a"]) == ExitCode.GOOD
     assert "✓ improvement against" in capfd.readouterr().out
+
+
+def test_where_a_verdict_is_required_its_lack_ends_with_6_and_fails_in_junit(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    replay = ["replay", str(tone), *ENGINES]
+    assert main([*replay, "--save", "main"]) == ExitCode.GOOD
+    compared = [*replay, "--baseline", "main", "--junit", "junit.xml"]
+    assert main(compared) == ExitCode.GOOD
+    assert ElementTree.parse("junit.xml").find(".//skipped") is not None
+    assert main([*compared, "--require-verdict"]) == ExitCode.NO_VERDICT
+    assert "\nvoicecli: no verdict: " in capfd.readouterr().err
+    (failure,) = ElementTree.parse("junit.xml").findall(".//failure")
+    assert failure.get("type") == "no verdict"
+    virtually = [*replay, "--virtual", "--require-verdict"]
+    assert main([*virtually[:-1], "--save", "exact"]) == ExitCode.GOOD
+    assert main([*virtually, "--baseline", "exact"]) == ExitCode.GOOD
+    assert main([*replay, "--require-verdict"]) == ExitCode.USAGE
 
 
 def test_calls_to_two_servers_alternate_and_the_slower_one_is_named(

@@ -177,9 +177,26 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
         "  llm       scripted",
         "  tts       espeak(rate=165)",
         "  pipeline  overlapped",
-        "Try it:  voicecli replay fixtures/question-weather --url ws://127.0.0.1:4000/voice",
+        "  turns     adaptive, 600 ms · answers begun early",
+        "Try it:",
+        "  voicecli replay fixtures/question-weather --url ws://127.0.0.1:4000/voice",
         "Ctrl-C stops it.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--endpointing", "fixed", "--silence-ms", "400"], "fixed, 400 ms · answers begun early"),
+        (["--no-speculation", "--no-barge-in"], "adaptive, 600 ms · answers begun at the end · no barge-in"),
+        (["--pipeline", "sequential"], "adaptive, 600 ms · answers begun at the end"),
+    ],
+)
+def test_it_tells_how_turns_are_taken(
+    flags: list[str], told: str, server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["serve", *flags])
+    assert f"  turns     {told}" in [line.rstrip() for line in capsys.readouterr().err.splitlines()]
 
 
 def test_a_role_that_may_be_left_out_is_told_where_it_is_filled(

@@ -88,6 +88,7 @@ def test_another_process_writes_the_same_document() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal of a terminal to a group of processes")
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
     # The signal of a terminal, once the first call has come back.
     script = tmp_path / "sweep.py"
@@ -100,7 +101,6 @@ def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
         "    futures[0].add_done_callback(lambda _: os.killpg(0, signal.SIGINT))\n"
         "    return whole(futures, tell)\n"
         "if __name__ == '__main__':\n"
-        "    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored by who runs the tests\n"
         "    pool._gathered = gathered\n"
         "    sys.exit(main(sys.argv[1:]))\n"
     )

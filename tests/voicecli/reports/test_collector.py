@@ -57,9 +57,9 @@ def asked(to: str | None, **env: str) -> Collector:
     return found
 
 
-def refused(to: Collector, failed: bool = False) -> tuple[str, int]:
+def refused(to: Collector, code: ExitCode = ExitCode.GOOD) -> tuple[str, int]:
     with pytest.raises(CliError) as raised:
-        deliver(to, run(fixture_runs("tone", call())), failed)
+        deliver(to, run(fixture_runs("tone", call())), code)
     return raised.value.message, raised.value.exit_code
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_used_is_refused_before_the_run_without_its_secrets(
 
 
 def test_a_run_is_sent_as_json_with_the_headers(stub: Stub) -> None:
-    deliver(asked(stub.url, HEADERS="api-key=k"), run(fixture_runs("tone", call())), failed=False)
+    deliver(asked(stub.url, HEADERS="api-key=k"), run(fixture_runs("tone", call())), ExitCode.GOOD)
     ((path, headers, body),) = stub.requests
     assert path == "/v1/traces"
     assert (headers["Content-Type"], headers["Api-Key"]) == ("application/json", "k")
@@ -143,7 +143,7 @@ def test_what_the_collector_does_not_take_is_one_sentence(stub: Stub, answer: tu
 @pytest.mark.parametrize("body", [b"", b"\x0a\x00", b'{"partialSuccess": {}}', b'{"partialSuccess": null}'])
 def test_an_answer_that_complains_of_nothing_is_good(stub: Stub, body: bytes) -> None:
     stub.answer = (200, body)
-    deliver(asked(stub.url), run(fixture_runs("tone", call())), failed=False)
+    deliver(asked(stub.url), run(fixture_runs("tone", call())), ExitCode.GOOD)
 
 
 def test_a_collector_that_is_not_there_is_one_sentence_and_a_run_that_failed_stays_failed() -> None:
@@ -153,4 +153,4 @@ def test_a_collector_that_is_not_there_is_one_sentence_and_a_run_that_failed_sta
         message, code = refused(there)
         assert message.startswith("--otlp: the collector cannot be reached: Connection refused (127.0.0.1:")
         assert code == ExitCode.NO_CONNECTION
-        assert refused(there, failed=True) == (message, ExitCode.EXPECTATION_FAILED)
+        assert refused(there, ExitCode.EXPECTATION_FAILED) == (message, ExitCode.EXPECTATION_FAILED)

