@@ -24,7 +24,8 @@ from voiceserver.outbox import Outbox
 from voiceserver.playhead import SpokenFrame
 from voiceserver.reply import Reply, ReplySettings
 from voiceserver.speaking import Speaking
-from voiceserver.transcription import Transcription, TranscriptionEvent
+from voiceserver.transcribing import Transcribing
+from voiceserver.transcription import TranscriptionEvent
 from voiceserver.transport import Transport
 from voiceserver.turn import TurnMachine, TurnSettings
 from voiceserver.turn_events import (
@@ -184,15 +185,21 @@ class Session:
         self._timelines: dict[int, Timeline] = {}
         """Of the turn being spoken and the one being answered."""
         self._echo = EchoEar()
-        self._transcriptions: dict[int, tuple[Transcription, asyncio.Task[None]]] = {}
-        """Of the turn being spoken, by segment."""
+        self._transcribing = Transcribing(
+            engines.stt,
+            audio_rate=self._hearing.rate,
+            locale=start.locale,
+            overlapped=settings.overlapped,
+            emit=self._transcribed,
+            log=self._log,
+        )
         self._speaking = Speaking(
             engines.llm,
             engines.tts,
             ReplySettings(
                 output=agreement.output,
-                locale=agreement.start.locale,
-                voice=agreement.start.voice,
+                locale=start.locale,
+                voice=start.voice,
                 lead_ms=settings.lead_ms,
                 overlapped=settings.overlapped,
                 llm_timeout_ms=settings.llm_timeout_ms,
@@ -332,8 +339,8 @@ class Session:
         self._transcribe(audio)
 
     def _transcribe(self, audio: bytes) -> None:
-        if self._transcriptions:
-            self._transcriptions[max(self._transcriptions)][0].feed(audio)
+        if self._transcribing.is_open:
+            self._transcribing.feed(audio)
             if self._judging is not None:
                 self._judging.feed(audio)
 
@@ -408,11 +415,11 @@ class Session:
             case StartTranscription(turn_id, segment):
                 self._start_transcription(turn_id, segment)
             case FinishTranscription(_, segment):
-                self._transcriptions[segment][0].finish()
+                self._transcribing.finish(segment)
             case CloseSegment():
                 self._hearing.close_segment()
             case AbandonTranscription():
-                self._abandon_transcriptions()
+                self._transcribing.abandon()
             case ReopenTurn(turn_id):
                 self._timeline(turn_id).reopen()
             case ShowTranscript(turn_id, text, stable_chars):
@@ -460,18 +467,7 @@ class Session:
         self._echo.segment_began(segment, is_over_reply=self._speaking.turn_id is not None)
         if self._judging is not None:
             self._judging.speech_started(turn_id)
-        transcription = Transcription(
-            self._engines.stt,
-            turn_id=turn_id,
-            segment=segment,
-            audio_rate=self._hearing.rate,
-            locale=self._agreement.start.locale,
-            overlapped=self._settings.overlapped,
-            emit=self._transcribed,
-            log=self._log,
-        )
-        task = self._spawn(transcription.run(), f"stt of turn {turn_id}")
-        self._transcriptions[segment] = (transcription, task)
+        self._transcribing.begin(turn_id, segment, self._spawn)
 
     def _transcribed(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, TranscriptionFailed):
@@ -479,16 +475,9 @@ class Session:
             event = self._echo.judge(event, self._speaking.text(self._clock.now_ns()) if is_speaking else None)
         self._apply(event)
 
-    def _abandon_transcriptions(self) -> None:
-        for transcription, task in self._transcriptions.values():
-            # One that is through is just tidying up, and may be the very task that this is called from.
-            if not transcription.is_through:
-                task.cancel()
-        self._transcriptions.clear()
-
     def _committed(self, turn_id: int, text: str) -> None:
         self._log.info("turn committed", turn=turn_id, words=len(text.split()))
-        self._transcriptions.clear()
+        self._transcribing.commit()
         self._outbox.put(TranscriptFinal(turn_id=turn_id, text=text))
         self.conversation.user_said(text)
 
