@@ -188,6 +188,9 @@ class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """Names the session in the server's log."""
     resume_token: str
     """For the `session_start` of a later connection that goes on with this conversation."""
+    resumed: bool | None = None
+    """Whether the conversation of `session_start.resume_token` goes on. False: the server does not know it, and a new
+    one begins. Null: none was given."""
     input: AudioFormat
     """Format of the microphone audio: one of those offered."""
     output: AudioFormat

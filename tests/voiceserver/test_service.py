@@ -4,11 +4,13 @@ from typing import NoReturn
 
 import pytest
 
-from tests.voiceserver.stages import Caller, opened, scripted, virtually
+from tests.voiceserver.stages import Caller, MemoryTransport, opened, scripted, virtually
 from voicecli.calls.virtualtime import VirtualLoop
+from voiceserver.conversation import Conversation
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.service import Service
+from voiceserver.transport import Disconnected
 from voiceserver.visitor import Visitor
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode
@@ -44,7 +46,8 @@ def test_a_conversation_is_resumed_once_by_its_token() -> None:
                     if token is None:
                         await first(caller)
                     else:
-                        await opened(caller, resume_token=tokens[0])
+                        ready = await opened(caller, resume_token=tokens[0])
+                        assert ready.resumed is True
                         caller.send(TextInput(text="go on"))
                         await caller.until(TurnEnd)
                         assert len(next(iter(service._sessions)).conversation.messages) == 4
@@ -296,5 +299,39 @@ def test_engines_that_started_are_closed_when_another_one_cannot() -> None:
         with pytest.raises(EngineError, match="no model"):
             await service.__aenter__()
         assert closed == ["stt"]
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(("token", "resumed"), [(None, None), ("", None), ("of another server", False)])
+def test_who_cannot_go_on_with_a_conversation_is_told_so(token: str | None, resumed: bool | None) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(), loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            tasks.create_task(service.converse(caller.transport))
+            assert (await opened(caller, resume_token=token)).resumed is resumed
+            caller.hang_up()
+
+    virtually(main)
+
+
+def test_a_conversation_is_not_lost_with_a_client_that_never_reads_that_it_goes_on() -> None:
+    class Gone(MemoryTransport):
+        async def send(self, data: str | bytes) -> None:
+            raise Disconnected("gone")
+
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(), loop) as service:
+            service._store.keep("token", Conversation())
+            for transport, resumed in ((Gone(), None), (MemoryTransport(), True), (MemoryTransport(), False)):
+                caller = Caller(loop)
+                caller.transport = transport
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(service.converse(caller.transport))
+                    if resumed is None:
+                        caller.start(resume_token="token")
+                    else:
+                        assert (await opened(caller, resume_token="token")).resumed is resumed
+                        caller.hang_up()
 
     virtually(main)

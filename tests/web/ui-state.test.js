@@ -173,3 +173,13 @@ test("of a turn that takes in the one before it, only what was added is announce
   assert.equal(last(state), "You went on: for two.");
   assert.deepEqual(state.turns.map(({ folded }) => folded), [true, false]);
 });
+
+test("that the conversation began anew is told until a turn went well, and only where something was said", () => {
+  const anew = message({ ...READY, resumed: false });
+  const codes = (...events) => after(...open, ...events).problems.map(({ code }) => code);
+  const said = [message({ type: "transcript_final", turn_id: 1, text: "one" }), client("reconnecting")];
+  assert.deepEqual(codes(...said, anew), ["began_anew"]);
+  assert.deepEqual(codes(...said, anew, message({ type: "turn_end", turn_id: 1, outcome: "completed" })), []);
+  assert.deepEqual(codes(...said, message({ ...READY, resumed: true })), []);
+  assert.deepEqual(codes(client("reconnecting"), anew), []);
+});

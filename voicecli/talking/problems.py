@@ -65,4 +65,5 @@ def server_problem(error: Error) -> Problem:
     return Problem(error.code.value, title, advice, error.fatal)
 
 
+BEGAN_ANEW = Problem("began_anew", "The conversation began anew.", "The server does not remember what was said before.")
 GOING_AWAY = Problem("going_away", "The server is about to restart.", "Finish what you are saying.", lasting=True)

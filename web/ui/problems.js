@@ -45,6 +45,14 @@ const SENTENCES = {
   internal: ["Something went wrong on the server", AGAIN],
 };
 
+/** @type {Problem} */
+export const BEGAN_ANEW = Object.freeze({
+  code: "began_anew",
+  title: "The conversation began anew",
+  advice: "The server does not remember what was said before.",
+  fatal: false,
+});
+
 /**
  * An error of the server. The code chooses the sentences; of a code that this page does not know yet, the server's own
  * message says what happened.

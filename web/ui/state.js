@@ -1,7 +1,7 @@
 // All that the page shows, as a pure reducer: `reduce(state, event) -> state`. Drawing modules only draw it.
 
 import { logged, messageEntry } from "./log.js";
-import { serverProblem } from "./problems.js";
+import { BEGAN_ANEW, serverProblem } from "./problems.js";
 import { split } from "./heard.js";
 import { joined, marked, newTurn, reduceTurn } from "./turns.js";
 
@@ -218,8 +218,12 @@ function clientState(state, client, atMs) {
  */
 function received(state, message) {
   switch (message.type) {
-    case "session_ready":
-      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems: [], retry: null };
+    case "session_ready": {
+      // Where nothing was said before, nothing was forgotten.
+      const forgotten = message.resumed === false && state.turns.some((turn) => turn.transcript);
+      const problems = forgotten ? [BEGAN_ANEW] : [];
+      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems, retry: null };
+    }
     case "error":
       return withProblem(state, serverProblem(message));
     case "going_away": {

@@ -212,6 +212,7 @@ export const SPANS = Object.freeze({
  * @property {number} [version] Version of the protocol.
  * @property {string} session_id Names the session in the server's log.
  * @property {string} resume_token For the `session_start` of a later connection that goes on with this conversation.
+ * @property {boolean | null} [resumed] Whether the conversation of `session_start.resume_token` goes on. False: the server does not know it, and a new one begins. Null: none was given.
  * @property {AudioFormat} input Format of the microphone audio: one of those offered.
  * @property {AudioFormat} output Format of the reply: one of those offered.
  * @property {Engines} engines Engines in use.
