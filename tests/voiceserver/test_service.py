@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import logging
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import NoReturn
 
 import pytest
@@ -10,15 +12,19 @@ from voiceserver.conversation import Conversation
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.service import Service
+from voiceserver.session import Session
 from voiceserver.transport import Disconnected
 from voiceserver.visitor import Visitor
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode
 from voicewire.frames import AudioFrame
 from voicewire.messages import (
+    Endpointing,
     Error,
     GoingAway,
+    Interrupt,
     Limits,
+    LlmToken,
     TextInput,
     TurnEnd,
     TurnOutcome,
@@ -333,5 +339,56 @@ def test_a_conversation_is_not_lost_with_a_client_that_never_reads_that_it_goes_
                     else:
                         assert (await opened(caller, resume_token="token")).resumed is resumed
                         caller.hang_up()
+
+    virtually(main)
+
+
+SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType)
+
+
+def held_by(session: Session, *beside: object) -> int:
+    """How many objects can be reached from it, but for what others own."""
+    seen = {id(other) for other in (session._engines, session._tasks, session._log, session.conversation, *beside)}
+    found, waiting = 0, [session]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen and not isinstance(each, SHARED):
+            seen.add(id(each))
+            found += 1
+            waiting += gc.get_referents(each)
+    return found
+
+
+def test_a_session_does_not_grow_with_its_turns() -> None:
+    async def turns(caller: Caller) -> None:
+        """One that is heard, one that is interrupted, one that is talked over, one of a typed text over another."""
+        for what in ("heard", "interrupted", "talked over", "typed over"):
+            await caller.speak(400, 700)
+            token = await caller.until(LlmToken)
+            if what == "interrupted":
+                caller.send(Interrupt(turn_id=token.turn_id, played_ms=10))
+            elif what == "talked over":
+                await caller.speak(0, 1000, 500, 700)
+            elif what == "typed over":
+                caller.send(TextInput(text="something else"))
+            ended = 0
+            while ended < token.turn_id + (what in ("talked over", "typed over")):
+                ended = (await caller.until(TurnEnd)).turn_id
+
+    async def main(loop: VirtualLoop) -> None:
+        settings = scripted(speculation=True, resume_ms=700, endpointing=Endpointing.ADAPTIVE)
+        async with Service(settings, loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            tasks.create_task(service.converse(caller.transport))
+            await opened(caller)
+            (session,) = service._sessions
+            sizes = []
+            for _ in range(4):
+                for _ in range(3):
+                    await turns(caller)
+                sizes.append(held_by(session, caller.transport, caller, loop))
+            assert session._machine.last_turn_id > 60
+            assert max(sizes) - sizes[0] < 20, sizes
+            caller.hang_up()
 
     virtually(main)

@@ -183,3 +183,22 @@ test("that the conversation began anew is told until a turn went well, and only 
   assert.deepEqual(codes(...said, message({ ...READY, resumed: true })), []);
   assert.deepEqual(codes(client("reconnecting"), anew), []);
 });
+
+test("a long conversation does not grow, whatever it is made of", () => {
+  let state = after(...open);
+  for (let turnId = 1; turnId <= 1_000; turnId += 1) {
+    for (const event of [
+      { type: "text_sent", text: `never answered ${turnId}` },
+      message({ type: "error", code: "overloaded", message: String(turnId), turn_id: turnId }),
+      message({ type: "transcript_final", turn_id: turnId, text: "one" }),
+      message({ type: "turn_end", turn_id: turnId, outcome: "completed" }),
+      { type: "stats", stats: { slowNetwork: turnId % 2 === 0 } },
+    ]) state = reduce(state, event);
+  }
+  const { turns, typed, problems, history, log, announcements } = state;
+  assert.deepEqual(
+    [turns, typed, problems, history, log, announcements].map(({ length }) => length),
+    [100, 10, 0, 120, 500, 8],
+  );
+  assert.equal(typed.at(-1), "never answered 1000");
+});

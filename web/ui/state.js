@@ -52,7 +52,7 @@ import { joined, marked, newTurn, reduceTurn } from "./turns.js";
  * @property {number} connection Counts the sessions opened.
  * @property {import("../voicewire/types.js").SessionReady | null} ready
  * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
- * @property {readonly string[]} typed Sent, and not yet in a turn.
+ * @property {readonly string[]} typed Sent, and not yet in a turn; bounded.
  * @property {readonly Problem[]} problems One of each code, bounded.
  * @property {Stats | null} stats
  * @property {readonly Stats[]} history The last half minute of stats.
@@ -81,6 +81,7 @@ export const MOST_TURNS = 100;
 const MOST_PROBLEMS = 3;
 const MOST_ANNOUNCEMENTS = 8;
 const MOST_HISTORY = 120;
+const MOST_TYPED = 10;
 
 /**
  * @param {{handsFree?: boolean}} [preferences]
@@ -149,7 +150,7 @@ export function reduce(state, event) {
     case "talking":
       return { ...state, talking: event.talking };
     case "text_sent":
-      return { ...state, typed: [...state.typed, event.text] };
+      return { ...state, typed: [...state.typed, event.text].slice(-MOST_TYPED) };
   }
 }
 
