@@ -176,7 +176,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_frames_per_second: int = 400
     """Messages of either kind, averaged over two seconds."""
     idle_timeout_ms: int = 60_000
-    """A client that sends nothing for so long, while no reply is being given, is let go (`idle_timeout`)."""
+    """A user who neither speaks nor types for so long, while no reply is being given, is let go (`idle_timeout`)."""
 
 
 class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session_ready"):

@@ -32,6 +32,9 @@ from voicewire.messages import MAX_TEXT_INPUT
 
 TOKEN_ENV = "VOICECLI_TOKEN"
 
+_OWN = {"idle_timeout_ms": "86400000", "session_length_ms": "86400000"}
+"""Of the own server: its user ends the conversation, not a clock."""
+
 
 class Theme(StrEnum):
     TERMINAL = "terminal"
@@ -180,7 +183,7 @@ async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
 
         # Before the server, which takes longer: a device that is not there is told at once.
         sound = await stack.enter_async_context(opened(plan.sound, clock, tell))
-        url = plan.url or (await stack.enter_async_context(local_server(plan.engines))).url
+        url = plan.url or (await stack.enter_async_context(local_server({**plan.engines, **_OWN}))).url
         show = _Show(plan, clock)
         conversation = Conversation(plan.talk._replace(url=url), sound, clock, show.watch)
         for event in early:

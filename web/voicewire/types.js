@@ -107,7 +107,7 @@ export const SPANS = Object.freeze({
  * @property {number} [max_message_bytes] One WebSocket message of either kind.
  * @property {number} [max_audio_ahead_ms] Audio sent faster than real time, at most.
  * @property {number} [max_frames_per_second] Messages of either kind, averaged over two seconds.
- * @property {number} [idle_timeout_ms] A client that sends nothing for so long, while no reply is being given, is let go (`idle_timeout`).
+ * @property {number} [idle_timeout_ms] A user who neither speaks nor types for so long, while no reply is being given, is let go (`idle_timeout`).
  */
 
 /** @typedef {"barge_in" | "interrupt" | "text_input" | "resumed" | "failed"} CancelReason */
