@@ -110,7 +110,8 @@ def talk(
     """Talk from the terminal, and see where each millisecond goes.
 
     Without --url it starts a server of its own. Without a terminal, or with --plain or --json, the conversation is
-    written as lines. A conversation with --input ends once all of the file was answered.
+    written as lines. A conversation with --input ends once all of the file was answered, and one whose
+    lines come through a pipe once all of them were.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
     engines["end_of_turn"] = end_of_turn
@@ -213,7 +214,18 @@ class _Show:
             if self._plan.shown is Shown.SCREEN:
                 await self._draw(conversation)
                 return ExitCode.GOOD
-            with typed_lines(lambda text: conversation.say(text[:MAX_TEXT_INPUT])):
+
+            def ended(said: bool) -> None:
+                # Without a line to begin with it is the microphone that talks; a file says all that it has to say.
+                microphone = conversation.state.microphone
+                is_listening = microphone is not None and microphone.is_open
+                if not is_listening or (said and self._plan.sound.input_file is None):
+                    conversation.quit()
+
+            def say(text: str) -> None:
+                conversation.say(text[:MAX_TEXT_INPUT])
+
+            with typed_lines(say, is_answered=conversation.is_answered, ended=ended):
                 await conversation.run()
         return ExitCode.INTERRUPTED if self._interrupted else ExitCode.GOOD
 
