@@ -202,3 +202,11 @@ test("a long conversation does not grow, whatever it is made of", () => {
   );
   assert.equal(typed.at(-1), "never answered 1000");
 });
+
+test("a reply that waits for the user says so, where it was speaking", () => {
+  const heard = after(...open, message({ type: "transcript_final", turn_id: 1, text: "Go on." }), client("speaking"));
+  const paused = reduce(heard, message({ type: "reply_paused", turn_id: 1 }));
+  const titles = [heard, paused, reduce(paused, message({ type: "reply_resumed", turn_id: 1 }))].map((state) => words(state).title);
+  assert.deepEqual(titles, ["Speaking", "Paused", "Speaking"]);
+  assert.equal(words(reduce(paused, client("hearing"))).title, "Hearing you");
+});

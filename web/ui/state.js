@@ -177,6 +177,11 @@ export function isInterruptible({ client }) {
   return client === "thinking" || client === "speaking";
 }
 
+/** The reply is silent, as the user may be speaking over it.  @param {Pick<ViewState, "client" | "turns">} state */
+export function isPaused({ client, turns }) {
+  return client === "speaking" && turns.some((turn) => turn.paused && turn.outcome === null);
+}
+
 /**
  * What is said of a change of state: only where it changes what the user can do. A state that comes with each turn is
  * heard anyway, and a session that did not begin has a problem to tell.
