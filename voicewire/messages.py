@@ -175,7 +175,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Audio sent faster than real time, at most."""
     max_frames_per_second: int = 400
     """Messages of either kind, averaged over two seconds."""
-    idle_timeout_ms: int = 60_000
+    idle_timeout_ms: int = 300_000
     """A user who neither speaks nor types for so long, while no reply is being given, is let go (`idle_timeout`)."""
 
 
