@@ -59,7 +59,7 @@ class ErrorCode(StrEnum):
     SESSION_EXPIRED = "session_expired"
     """The session has lasted as long as one may; another can be started, and resume its conversation."""
     IDLE_TIMEOUT = "idle_timeout"
-    """Nothing was heard of the client for too long."""
+    """The user has neither spoken nor typed for too long; another session can resume the conversation."""
     GOING_AWAY = "going_away"
     """The server is shutting down."""
     INTERNAL = "internal"

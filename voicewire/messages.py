@@ -175,8 +175,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Audio sent faster than real time, at most."""
     max_frames_per_second: int = 400
     """Messages of either kind, averaged over two seconds."""
-    idle_timeout_ms: int = 60_000
-    """A client that sends nothing for so long, while no reply is being given, is let go (`idle_timeout`)."""
+    idle_timeout_ms: int = 300_000
+    """A user who neither speaks nor types for so long, while no reply is being given, is let go (`idle_timeout`)."""
 
 
 class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="session_ready"):
@@ -188,6 +188,9 @@ class SessionReady(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """Names the session in the server's log."""
     resume_token: str
     """For the `session_start` of a later connection that goes on with this conversation."""
+    resumed: bool | None = None
+    """Whether the conversation of `session_start.resume_token` goes on. False: the server does not know it, and a new
+    one begins. Null: none was given."""
     input: AudioFormat
     """Format of the microphone audio: one of those offered."""
     output: AudioFormat

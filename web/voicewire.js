@@ -156,7 +156,7 @@ export class VoiceClient extends EventTarget {
     return ready;
   }
 
-  /** End the session. What was said remains in `recording`. */
+  /** End the session, and the conversation. What was said remains in `recording`. */
   async disconnect() {
     await this.#session?.close();
   }
@@ -235,7 +235,7 @@ export class VoiceClient extends EventTarget {
     const before = this.#session;
     const session = new Session(this.#options, this.#muted, (type, detail) => {
       if (session === this.#session) this.dispatchEvent(new CustomEvent(type, { detail }));
-    });
+    }, before?.resumeToken);
     this.#session = session;
     this.#opened = session.open(listening, before?.gone);
     return this.#opened;

@@ -42,12 +42,14 @@ async def agree(
     connection: Connection,
     offer: Offer,
     admit: Callable[[SessionStart], None],
+    resume: Callable[[str], bool],
     *,
     session_id: str,
     resume_token: str,
     clock: Clock,
 ) -> Agreement:
     """Wait for the client's first message and answer it. `admit` raises ProtocolError where the client may not come in.
+    `resume` takes up the conversation of a token, where there is one; it is asked last, once all else is agreed.
 
     Raises ProtocolError, always fatal, after telling the client so; and Disconnected.
     """
@@ -68,6 +70,7 @@ async def agree(
         lead_ms=offer.lead_ms,
         locales=list(offer.locales),
         voices=list(offer.voices),
+        resumed=resume(start.resume_token) if start.resume_token else None,
     )
     await transport.send(connection.send(ready))
     if (warning := not_understood(start.locale, offer.locales, offer.engines.stt.name)) is not None:

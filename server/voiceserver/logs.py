@@ -44,9 +44,9 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-def configure(level: str, format_name: str) -> None:
-    """Log to standard error, as `text` or `json`; standard output is for data."""
-    output = logging.StreamHandler(sys.stderr)
+def configure(level: str, format_name: str, output: logging.Handler | None = None) -> None:
+    """Log to standard error, or to `output`, as `text` or `json`; standard output is for data."""
+    output = output or logging.StreamHandler(sys.stderr)
     output.setFormatter(JsonFormatter() if format_name == "json" else TextFormatter())
     LOGGER.handlers[:] = [output]
     LOGGER.setLevel(level.upper())

@@ -108,10 +108,10 @@ class Service:
         try:
             visit = await self._let_in(transport, connection, visitor)
             try:
-                agreement = await self._agree(transport, connection, session_id, visitor, visit)
+                agreement, conversation = await self._agree(transport, connection, session_id, visitor, visit)
                 self._opening.discard(task)
                 log.info("session started", input=agreement.input, output=agreement.output)
-                await self._run(agreement, transport, connection, log)
+                await self._run(agreement, conversation, transport, connection, log)
             finally:
                 visit.leave()
         except ProtocolError as error:
@@ -133,20 +133,35 @@ class Service:
 
     async def _agree(
         self, transport: Transport, connection: Connection, session_id: str, visitor: Visitor, visit: Visit
-    ) -> Agreement:
+    ) -> tuple[Agreement, Conversation]:
+        taken: tuple[str, Conversation] | None = None
+
         def admit(start: SessionStart) -> None:
             self._authenticator.check(start.token or visitor.bearer or visitor.cookie)
             visit.sit()
 
-        return await agree(
-            transport,
-            connection,
-            self._offer(),
-            admit,
-            session_id=session_id,
-            resume_token=secrets.token_urlsafe(16),
-            clock=self._clock,
-        )
+        def resume(token: str) -> bool:
+            nonlocal taken
+            if (conversation := self._store.take(token)) is not None:
+                taken = token, conversation
+            return taken is not None
+
+        try:
+            agreement = await agree(
+                transport,
+                connection,
+                self._offer(),
+                admit,
+                resume,
+                session_id=session_id,
+                resume_token=secrets.token_urlsafe(16),
+                clock=self._clock,
+            )
+        except Disconnected:
+            if taken is not None:  # the client knows no other token than this one
+                self._store.keep(*taken)
+            raise
+        return agreement, taken[1] if taken is not None else Conversation()
 
     def _offer(self) -> Offer:
         return Offer(
@@ -157,9 +172,14 @@ class Service:
             voices=getattr(self._engines.tts, "voices", ()),
         )
 
-    async def _run(self, agreement: Agreement, transport: Transport, connection: Connection, log: SessionLog) -> None:
-        resumed = self._store.take(agreement.start.resume_token) if agreement.start.resume_token else None
-        conversation = resumed or Conversation()
+    async def _run(
+        self,
+        agreement: Agreement,
+        conversation: Conversation,
+        transport: Transport,
+        connection: Connection,
+        log: SessionLog,
+    ) -> None:
         close_code, reason = 1000, ""
         try:
             session = Session(

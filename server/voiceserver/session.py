@@ -118,7 +118,7 @@ class SessionSettings(NamedTuple):
     lead_ms: int = 500
     """How far ahead of the playhead reply audio is sent."""
     overlapped: bool = True
-    idle_timeout_ms: int = 60_000
+    idle_timeout_ms: int = 300_000
     session_length_ms: int = 3_600_000
     llm_timeout_ms: int = 20_000
     tts_timeout_ms: int = 10_000
@@ -287,7 +287,6 @@ class Session:
         while self._over is None:
             data = await self._transport.recv()
             now_ns = self._clock.now_ns()
-            self._active_ns = now_ns
             try:
                 self._receive(self._connection.receive(data, now_ns), now_ns)
             except ProtocolError as error:
@@ -307,17 +306,20 @@ class Session:
             case AudioFrame():
                 self._hearing.feed(received, now_ns)
             case AudioEnd():
+                self._active_ns = now_ns
                 self._hearing.end()
             case Playback(turn_id=turn_id, played_ms=played_ms):
                 self._speaking.played(turn_id, played_ms, now_ns)
                 self._wake()
             case Interrupt(turn_id=turn_id, played_ms=played_ms):
+                self._active_ns = now_ns
                 self._speaking.played(turn_id, played_ms, now_ns)
                 self._apply(Interrupted(turn_id))
             case TextInput(text=text):
                 if not text.strip():
                     message = "text_input: the text is blank"
                     raise ProtocolError(ErrorCode.INVALID_FIELD, message, field="text")
+                self._active_ns = now_ns
                 self._loudness.turn_opened()  # whatever was spoken before, this was not
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
@@ -339,6 +341,7 @@ class Session:
         self._transcribe(audio)
 
     def _transcribe(self, audio: bytes) -> None:
+        self._active_ns = self._clock.now_ns()
         if self._transcribing.is_open:
             self._transcribing.feed(audio)
             if self._judging is not None:
@@ -549,9 +552,7 @@ class Session:
         """Send what may be sent by now, and see what is due."""
         now_ns = self._clock.now_ns()
         if now_ns >= self._idle_ns():
-            self.end(
-                ErrorCode.IDLE_TIMEOUT, f"nothing was heard of you for {self._settings.idle_timeout_ms / 1000:g} s"
-            )
+            self.end(ErrorCode.IDLE_TIMEOUT, f"nothing was said or typed for {_spoken(self._settings.idle_timeout_ms)}")
             return
         if now_ns >= self._expires_ns:
             longest = _spoken(self._settings.session_length_ms)
@@ -566,7 +567,8 @@ class Session:
         self._apply(DeadlinePassed())
 
     def _idle_ns(self) -> float:
-        """When the client will have been idle for too long. One that listens to a reply is not idle."""
+        """When the user will have been idle for too long. One that listens to a reply is not idle; what a client sends
+        by itself (silence, pings, playheads) says nothing of its user."""
         if self._speaking.turn_id is not None:
             return math.inf
         return self._active_ns + self._settings.idle_timeout_ms * NS_PER_MS

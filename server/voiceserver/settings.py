@@ -154,8 +154,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         262_144
     )
     idle_timeout_ms: Annotated[
-        int, _about("A session that sends nothing for so long is closed.", ge=1_000, le=86_400_000)
-    ] = 60_000
+        int,
+        _about("A session whose user neither speaks nor types for so long is closed.", ge=1_000, le=86_400_000),
+    ] = 300_000
     llm_timeout_ms: Annotated[int, _about("How long the LLM may be silent.", ge=100, le=600_000)] = 20_000
     tts_timeout_ms: Annotated[int, _about("How long the TTS may be silent.", ge=100, le=600_000)] = 10_000
 

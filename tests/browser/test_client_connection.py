@@ -163,6 +163,32 @@ def test_a_dropped_connection_is_resumed_and_nothing_is_spoken_twice(
         assert sent[0].payload.startswith(b"\x1a\x45\xdf\xa3"), "a new stream, header and all"
 
 
+def test_a_session_that_ended_by_itself_is_gone_on_with_and_one_that_the_user_ended_is_not(
+    open_page: OpenPage, scripted: Scripted
+) -> None:
+    starts: list[SessionStart] = []
+
+    def converse(caller: Caller) -> None:
+        start = caller.receive()
+        assert isinstance(start, SessionStart)
+        starts.append(start)
+        caller.accept(start, output=PCM, token=f"resume {len(starts)}")
+        if len(starts) == 1:
+            caller.send(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was said", fatal=True))
+            caller.drop()
+        caller.listen()
+
+    page = open_page("silence", url=scripted(converse))
+    page.start()
+    page.until_state("closed")
+    for ended in (1, 2):
+        page.start()
+        page.until_state("listening")
+        page.run("client.disconnect()")
+        assert page.states()[-1] == "closed", ended
+    assert [start.resume_token for start in starts] == [None, "resume 1", None]
+
+
 def test_attempts_to_connect_are_spread_out_and_a_refusal_ends_them(open_page: OpenPage, scripted: Scripted) -> None:
     callers: list[Caller] = []
 

@@ -1,22 +1,30 @@
 import asyncio
+import gc
 import logging
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import NoReturn
 
 import pytest
 
-from tests.voiceserver.stages import Caller, opened, scripted, virtually
+from tests.voiceserver.stages import Caller, MemoryTransport, opened, scripted, virtually
 from voicecli.calls.virtualtime import VirtualLoop
+from voiceserver.conversation import Conversation
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.service import Service
+from voiceserver.session import Session
+from voiceserver.transport import Disconnected
 from voiceserver.visitor import Visitor
 from voicewire.connection import Connection, Side
 from voicewire.errors import ErrorCode
 from voicewire.frames import AudioFrame
 from voicewire.messages import (
+    Endpointing,
     Error,
     GoingAway,
+    Interrupt,
     Limits,
+    LlmToken,
     TextInput,
     TurnEnd,
     TurnOutcome,
@@ -44,7 +52,8 @@ def test_a_conversation_is_resumed_once_by_its_token() -> None:
                     if token is None:
                         await first(caller)
                     else:
-                        await opened(caller, resume_token=tokens[0])
+                        ready = await opened(caller, resume_token=tokens[0])
+                        assert ready.resumed is True
                         caller.send(TextInput(text="go on"))
                         await caller.until(TurnEnd)
                         assert len(next(iter(service._sessions)).conversation.messages) == 4
@@ -296,5 +305,90 @@ def test_engines_that_started_are_closed_when_another_one_cannot() -> None:
         with pytest.raises(EngineError, match="no model"):
             await service.__aenter__()
         assert closed == ["stt"]
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(("token", "resumed"), [(None, None), ("", None), ("of another server", False)])
+def test_who_cannot_go_on_with_a_conversation_is_told_so(token: str | None, resumed: bool | None) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(), loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            tasks.create_task(service.converse(caller.transport))
+            assert (await opened(caller, resume_token=token)).resumed is resumed
+            caller.hang_up()
+
+    virtually(main)
+
+
+def test_a_conversation_is_not_lost_with_a_client_that_never_reads_that_it_goes_on() -> None:
+    class Gone(MemoryTransport):
+        async def send(self, data: str | bytes) -> None:
+            raise Disconnected("gone")
+
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(), loop) as service:
+            service._store.keep("token", Conversation())
+            for transport, resumed in ((Gone(), None), (MemoryTransport(), True), (MemoryTransport(), False)):
+                caller = Caller(loop)
+                caller.transport = transport
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(service.converse(caller.transport))
+                    if resumed is None:
+                        caller.start(resume_token="token")
+                    else:
+                        assert (await opened(caller, resume_token="token")).resumed is resumed
+                        caller.hang_up()
+
+    virtually(main)
+
+
+SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType)
+
+
+def held_by(session: Session, *beside: object) -> int:
+    """How many objects can be reached from it, but for what others own."""
+    seen = {id(other) for other in (session._engines, session._tasks, session._log, session.conversation, *beside)}
+    found, waiting = 0, [session]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen and not isinstance(each, SHARED):
+            seen.add(id(each))
+            found += 1
+            waiting += gc.get_referents(each)
+    return found
+
+
+def test_a_session_does_not_grow_with_its_turns() -> None:
+    async def turns(caller: Caller) -> None:
+        """One that is heard, one that is interrupted, one that is talked over, one of a typed text over another."""
+        for what in ("heard", "interrupted", "talked over", "typed over"):
+            await caller.speak(400, 700)
+            token = await caller.until(LlmToken)
+            if what == "interrupted":
+                caller.send(Interrupt(turn_id=token.turn_id, played_ms=10))
+            elif what == "talked over":
+                await caller.speak(0, 1000, 500, 700)
+            elif what == "typed over":
+                caller.send(TextInput(text="something else"))
+            ended = 0
+            while ended < token.turn_id + (what in ("talked over", "typed over")):
+                ended = (await caller.until(TurnEnd)).turn_id
+
+    async def main(loop: VirtualLoop) -> None:
+        settings = scripted(speculation=True, resume_ms=700, endpointing=Endpointing.ADAPTIVE)
+        async with Service(settings, loop) as service, asyncio.TaskGroup() as tasks:
+            caller = Caller(loop)
+            tasks.create_task(service.converse(caller.transport))
+            await opened(caller)
+            (session,) = service._sessions
+            sizes = []
+            for _ in range(4):
+                for _ in range(3):
+                    await turns(caller)
+                sizes.append(held_by(session, caller.transport, caller, loop))
+            assert session._machine.last_turn_id > 60
+            assert max(sizes) - sizes[0] < 20, sizes
+            caller.hang_up()
 
     virtually(main)

@@ -25,6 +25,7 @@ from voicewire.messages import (
     TranscriptPartial,
     TurnEnd,
     TurnOutcome,
+    Up,
 )
 
 STORY = "scripted(text='One two three four five six. Seven eight nine ten, and so on for a very long time.')"
@@ -359,17 +360,45 @@ def test_a_vad_that_keeps_failing_ends_the_session() -> None:
     assert caller.transport.closed[0] == 1011
 
 
-def test_a_session_that_sends_nothing_ends() -> None:
+def test_pings_and_silence_are_no_sign_of_a_user() -> None:
     async def script(caller: Caller) -> None:
         await opened(caller)
-        await asyncio.sleep(1.9)
+        await caller.speak(0, 1900)
         caller.send(Clock(ping_id=0, sent_ms=0))
+        caller.send(Playback(turn_id=1, played_ms=0, buffered_ms=0))
         await caller.until(Clock)
         error = await caller.until(Error)
         assert (error.code, error.fatal) == (ErrorCode.IDLE_TIMEOUT, True)
-        assert caller.loop.now_ns() == 3_900_000_000
+        assert error.message == "nothing was said or typed for 2 seconds"
+        assert caller.loop.now_ns() == 2_000_000_000
 
     converse(script, idle_timeout_ms=2000)
+
+
+@pytest.mark.parametrize("sign", [AudioEnd(), Interrupt(turn_id=1, played_ms=0)])
+def test_what_a_user_does_is_a_sign_of_them(sign: Up) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await asyncio.sleep(1.5)
+        caller.send(sign)
+        assert (await caller.until(Error)).code is ErrorCode.IDLE_TIMEOUT
+        assert caller.loop.now_ns() == 3_500_000_000
+
+    converse(script, idle_timeout_ms=2000)
+
+
+def test_who_speaks_for_long_is_not_idle_and_who_listens_for_long_is_not_either() -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(3000, 700)
+        committed_ns = caller.loop.now_ns()
+        await caller.until(TurnEnd)
+        ended_ns = caller.loop.now_ns()
+        assert ended_ns - committed_ns > 2_000_000_000
+        assert (await caller.until(Error)).code is ErrorCode.IDLE_TIMEOUT
+        assert caller.loop.now_ns() - ended_ns == 1_000_000_000
+
+    converse(script, idle_timeout_ms=1000)
 
 
 @pytest.mark.parametrize(

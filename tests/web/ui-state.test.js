@@ -173,3 +173,40 @@ test("of a turn that takes in the one before it, only what was added is announce
   assert.equal(last(state), "You went on: for two.");
   assert.deepEqual(state.turns.map(({ folded }) => folded), [true, false]);
 });
+
+test("that the conversation began anew is told until a turn went well, and only where something was said", () => {
+  const anew = message({ ...READY, resumed: false });
+  const codes = (...events) => after(...open, ...events).problems.map(({ code }) => code);
+  const said = [message({ type: "transcript_final", turn_id: 1, text: "one" }), client("reconnecting")];
+  assert.deepEqual(codes(...said, anew), ["began_anew"]);
+  assert.deepEqual(codes(...said, anew, message({ type: "turn_end", turn_id: 1, outcome: "completed" })), []);
+  assert.deepEqual(codes(...said, message({ ...READY, resumed: true })), []);
+  assert.deepEqual(codes(client("reconnecting"), anew), []);
+});
+
+test("a long conversation does not grow, whatever it is made of", () => {
+  let state = after(...open);
+  for (let turnId = 1; turnId <= 1_000; turnId += 1) {
+    for (const event of [
+      { type: "text_sent", text: `never answered ${turnId}` },
+      message({ type: "error", code: "overloaded", message: String(turnId), turn_id: turnId }),
+      message({ type: "transcript_final", turn_id: turnId, text: "one" }),
+      message({ type: "turn_end", turn_id: turnId, outcome: "completed" }),
+      { type: "stats", stats: { slowNetwork: turnId % 2 === 0 } },
+    ]) state = reduce(state, event);
+  }
+  const { turns, typed, problems, history, log, announcements } = state;
+  assert.deepEqual(
+    [turns, typed, problems, history, log, announcements].map(({ length }) => length),
+    [100, 10, 0, 120, 500, 8],
+  );
+  assert.equal(typed.at(-1), "never answered 1000");
+});
+
+test("a reply that waits for the user says so, where it was speaking", () => {
+  const heard = after(...open, message({ type: "transcript_final", turn_id: 1, text: "Go on." }), client("speaking"));
+  const paused = reduce(heard, message({ type: "reply_paused", turn_id: 1 }));
+  const titles = [heard, paused, reduce(paused, message({ type: "reply_resumed", turn_id: 1 }))].map((state) => words(state).title);
+  assert.deepEqual(titles, ["Speaking", "Paused", "Speaking"]);
+  assert.equal(words(reduce(paused, client("hearing"))).title, "Hearing you");
+});

@@ -1,9 +1,11 @@
 """A server in the client's own process, for a replay without `--url`."""
 
+import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from tempfile import NamedTemporaryFile
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -42,11 +44,36 @@ def elsewhere(url: str, call: CallSettings) -> LocalServer:
     return LocalServer(url, msgspec.convert({**told, "url": public_url(url)}, Server))
 
 
+class LogFile(logging.Handler):
+    """A file of its own, made for the first line there is; its path is told then, whichever thread that is in."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        super().__init__()
+        self._told = told
+        self._file: IO[str] | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if self._file is None:
+                self._file = NamedTemporaryFile("w", -1, "utf-8", prefix="voicecli-", suffix=".log", delete=False)  # noqa: SIM115 - closed by `close`
+                self._told(self._file.name)
+            print(self.format(record), file=self._file, flush=True)
+        except OSError:
+            self.handleError(record)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
 @asynccontextmanager
-async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer]:
+async def local_server(
+    flags: Mapping[str, object], *, log: logging.Handler | None = None
+) -> AsyncIterator[LocalServer]:
     """Serve on a free port of this machine; settings from `flags` (None is not given) and the environment.
 
-    Raises CliError.
+    It logs to `log`, and otherwise to standard error. Raises CliError.
     """
     from voiceserver import logs
     from voiceserver.engines.roles import EngineError
@@ -60,7 +87,7 @@ async def local_server(flags: Mapping[str, object]) -> AsyncIterator[LocalServer
         own = {"host": "127.0.0.1", "port": "0", "auth": "none", "tls": "off"}
         settings = load({**flags, **own}, os.environ)
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
-        logs.configure(level, settings.log_format)
+        logs.configure(level, settings.log_format, log)
         async with VoiceServer(settings, SystemClock()) as server:
             yield LocalServer(server.url, described(settings))
     except (SettingsError, SpecError) as error:

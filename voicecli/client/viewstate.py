@@ -32,6 +32,9 @@ from voicewire.messages import (
 )
 from voicewire.timeline import WITHDRAWN_BY_SPEECH
 
+MAX_ERRORS = 20
+"""Of a turn, and of the call beside its turns; past these the oldest are forgotten."""
+
 
 class MarkNoted(NamedTuple):
     """The client itself saw this instant, on its own clock; None takes it back."""
@@ -142,7 +145,7 @@ def reduced(state: ViewState, event: Event) -> ViewState:
         case GoingAway():
             return msgspec.structs.replace(state, going_away=True)
         case Error(turn_id=None):
-            return msgspec.structs.replace(state, errors=(*state.errors, event))
+            return msgspec.structs.replace(state, errors=(*state.errors, event)[-MAX_ERRORS:])
     turn_id: int | None = getattr(event, "turn_id", None)
     if turn_id is None:
         return state
@@ -190,11 +193,13 @@ def _turn_reduced(turn: TurnView, event: Event) -> TurnView:
         case PlayheadMoved(_, played_ms, buffered_ms):
             return changed(turn, played_ms=played_ms, buffered_ms=buffered_ms)
         case Error():
-            return changed(turn, errors=(*turn.errors, event))
+            return changed(turn, errors=(*turn.errors, event)[-MAX_ERRORS:])
     return turn
 
 
 def _marked(turn: TurnView, mark: Mark, t_ns: int) -> TurnView:
+    if mark in turn.repeated_marks:
+        return turn
     if mark in turn.marks:
         return msgspec.structs.replace(turn, repeated_marks=(*turn.repeated_marks, mark))
     return msgspec.structs.replace(turn, marks={**turn.marks, mark: t_ns})

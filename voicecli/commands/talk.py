@@ -4,7 +4,8 @@ import asyncio
 import errno
 import os
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from voicecli.calls.eventloop import run_precisely
-from voicecli.calls.localserver import local_server
+from voicecli.calls.localserver import LogFile, local_server
 from voicecli.client.transport import BadUrl, CallError, NoVoicewire
 from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.fixtures.fixture import FixtureError
@@ -23,14 +24,18 @@ from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import NoSuchDevice, SoundError
 from voicecli.stopping import stopped_by_signals
 from voicecli.talking.plain import json_lines, plain_lines
+from voicecli.talking.problems import Problem
 from voicecli.talking.talk import Conversation, TalkSettings, Watcher
 from voicecli.talking.talksound import SoundWish, opened
-from voicecli.talking.talkstate import TalkEvent, TalkState
+from voicecli.talking.talkstate import ProblemTold, TalkEvent, TalkState
 from voicecli.talking.typedlines import typed_lines
 from voicewire.clock import Clock, SystemClock
 from voicewire.messages import MAX_TEXT_INPUT
 
 TOKEN_ENV = "VOICECLI_TOKEN"
+
+_OWN = {"idle_timeout_ms": "86400000", "session_length_ms": "86400000"}
+"""Of the own server: its user ends the conversation, not a clock."""
 
 
 class Theme(StrEnum):
@@ -107,7 +112,8 @@ def talk(
     """Talk from the terminal, and see where each millisecond goes.
 
     Without --url it starts a server of its own. Without a terminal, or with --plain or --json, the conversation is
-    written as lines. A conversation with --input ends once all of the file was answered.
+    written as lines. A conversation with --input ends once all of the file was answered, and one whose
+    lines come through a pipe once all of them were.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "llm_url": llm_url, "llm_model": llm_model}
     engines["end_of_turn"] = end_of_turn
@@ -180,7 +186,7 @@ async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
 
         # Before the server, which takes longer: a device that is not there is told at once.
         sound = await stack.enter_async_context(opened(plan.sound, clock, tell))
-        url = plan.url or (await stack.enter_async_context(local_server(plan.engines))).url
+        url = plan.url or await _own_server(stack, plan, tell)
         show = _Show(plan, clock)
         conversation = Conversation(plan.talk._replace(url=url), sound, clock, show.watch)
         for event in early:
@@ -188,6 +194,19 @@ async def _talk(plan: _Plan, clock: Clock) -> ExitCode:
         if plan.record is not None:
             conversation.record(plan.record)
         return await show.run(conversation)
+
+
+async def _own_server(stack: AsyncExitStack, plan: _Plan, tell: Callable[[TalkEvent], None]) -> str:
+    """The URL of a server that ends with the stack. What it logs is kept from a terminal: the conversation is there."""
+    loop = asyncio.get_running_loop()
+
+    def told(path: str) -> None:
+        problem = Problem("server_log", "The own server logs what went wrong.", f"See {path}.")
+        loop.call_soon_threadsafe(tell, ProblemTold(problem))
+
+    log = stack.enter_context(closing(LogFile(told))) if sys.stderr.isatty() else None
+    server = await stack.enter_async_context(local_server({**plan.engines, **_OWN}, log=log))
+    return server.url
 
 
 class _Show:
@@ -210,7 +229,18 @@ class _Show:
             if self._plan.shown is Shown.SCREEN:
                 await self._draw(conversation)
                 return ExitCode.GOOD
-            with typed_lines(lambda text: conversation.say(text[:MAX_TEXT_INPUT])):
+
+            def ended(said: bool) -> None:
+                # Without a line to begin with it is the microphone that talks; a file says all that it has to say.
+                microphone = conversation.state.microphone
+                is_listening = microphone is not None and microphone.is_open
+                if not is_listening or (said and self._plan.sound.input_file is None):
+                    conversation.quit()
+
+            def say(text: str) -> None:
+                conversation.say(text[:MAX_TEXT_INPUT])
+
+            with typed_lines(say, is_answered=conversation.is_answered, ended=ended):
                 await conversation.run()
         return ExitCode.INTERRUPTED if self._interrupted else ExitCode.GOOD
 

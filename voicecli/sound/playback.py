@@ -28,6 +28,8 @@ LEAD_DECAY = 0.75
 """What is left of the lead after a reply without an underrun."""
 ASK_AGAIN_NS = 20 * NS_PER_MS
 """The end of what the card has not taken yet is known no better than to a block."""
+KEPT_TURNS = 64
+"""Replies that are remembered, and turns that were flushed before anything came of them: far more than overlap."""
 KEPT_SPANS = 1500
 """Half a minute of blocks."""
 
@@ -179,7 +181,7 @@ class PlaybackQueue:
 
     @property
     def replies(self) -> list[PlayedReply]:
-        """What was heard, in order."""
+        """What was heard, in order; the newest KEPT_TURNS."""
         self._observe()
         return list(self._replies.values())
 
@@ -255,7 +257,10 @@ class PlaybackQueue:
 
     def flush(self, turn_id: int, now_ns: int) -> None:
         """Silence the turn with the next block, for good."""
-        self._flushed.add(turn_id)
+        if not self.is_stale(turn_id):
+            self._flushed.add(turn_id)
+            if len(self._flushed) > KEPT_TURNS:
+                self._flushed.discard(min(self._flushed))
         self._pauses.discard(turn_id)
         self._observe()
         self._asked_ns = now_ns
@@ -329,6 +334,10 @@ class PlaybackQueue:
         self._told = 0
         self._newest = turn_id
         self._current = self._replies[turn_id] = PlayedReply(turn_id, now_ns, self._ring.written)
+        if len(self._replies) > KEPT_TURNS:
+            del self._replies[min(self._replies)]
+        # All before the newest turn is stale anyway.
+        self._flushed = {flushed for flushed in self._flushed if flushed >= turn_id}
         self._pauses = {paused for paused in self._pauses if paused >= turn_id}
         self._paused_number = self._reply_number + 1 if turn_id in self._pauses else -1
         self._reply_number += 1

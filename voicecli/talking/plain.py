@@ -11,7 +11,7 @@ from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
 from voicecli.talking.eventlog import event_fields, event_name
 from voicecli.talking.heard import CUT, joined, split, word_count
-from voicecli.talking.problems import GOING_AWAY, Problem, server_problem
+from voicecli.talking.problems import BEGAN_ANEW, GOING_AWAY, Problem, server_problem
 from voicecli.talking.talkstate import (
     DeviceLost,
     DeviceOpened,
@@ -26,6 +26,7 @@ from voicecli.talking.talkstate import (
     SessionReconnecting,
     TalkEvent,
     TalkState,
+    began_anew,
 )
 from voicecli.talking.turnfalls import TurnFall, barge_in_stop_ns, begun_early, turn_fall
 from voicewire.clock import NS_PER_MS, ms, ns
@@ -57,6 +58,8 @@ def _session_lines(before: TalkState, event: TalkEvent) -> Iterator[str]:
         case SessionReady(input=up, output=down, engines=engines):
             names = ", ".join(engine.name for engine in (engines.vad, engines.stt, engines.llm, engines.tts))
             yield f"connected: {up} up, {down} down; {names}"
+            if began_anew(before, event):
+                yield f"! {_sentences(BEGAN_ANEW)}"
         case SessionReconnecting(attempt, delay_ms):
             yield from _lost_lines(before)
             yield f"reconnecting: attempt {attempt}, in {delay_ms / 1000:.1f} s"

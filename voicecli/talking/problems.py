@@ -53,7 +53,7 @@ _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
         "Close another one, then start again.",
     ),
     ErrorCode.SESSION_EXPIRED: ("The session has lasted as long as one may.", "Start again to go on."),
-    ErrorCode.IDLE_TIMEOUT: ("The session ended because nothing was heard for a while.", "Start again to talk."),
+    ErrorCode.IDLE_TIMEOUT: ("The session ended because nothing was said for a while.", "Start again to talk."),
     ErrorCode.GOING_AWAY: ("The server is shutting down.", "Try again in a minute."),
     ErrorCode.INTERNAL: ("Something went wrong on the server.", _AGAIN),
 }
@@ -65,4 +65,5 @@ def server_problem(error: Error) -> Problem:
     return Problem(error.code.value, title, advice, error.fatal)
 
 
+BEGAN_ANEW = Problem("began_anew", "The conversation began anew.", "The server does not remember what was said before.")
 GOING_AWAY = Problem("going_away", "The server is about to restart.", "Finish what you are saying.", lasting=True)

@@ -73,6 +73,8 @@ LEVEL_TICKS = 2
 SOUND_TICKS = 5
 MAX_TEXTS = 8
 """Typed while there is no connection; past these the oldest is forgotten."""
+UNTAKEN_NS = 10 * NS_PER_S
+"""What was typed is waited for no longer, where the server says nothing of it."""
 SETTLED_NS = 1_500 * NS_PER_MS
 """A conversation with a file is over when nothing has come of its last words for so long."""
 
@@ -134,6 +136,9 @@ class Conversation:
         self._link: TalkLink | None = None
         self._resume_token: str | None = None
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
+        self._untaken: deque[str] = deque(maxlen=MAX_TEXTS)
+        """Typed, and not yet in a turn."""
+        self._typed_ns = 0
         self._barge_ins = BargeIns(sound.speaker.queue)
         self._group: asyncio.TaskGroup | None = None
         """While it runs."""
@@ -211,6 +216,8 @@ class Conversation:
             self._texts.append(text)
         else:
             self._link.send(TextInput(text=text))
+        self._untaken.append(text)
+        self._typed_ns = self._clock.now_ns()
         self.tell(TextSent(text))
 
     def choose_input(self, name: str) -> None:
@@ -245,6 +252,14 @@ class Conversation:
     def quit(self) -> None:
         self._over.set()
 
+    def is_answered(self) -> bool:
+        """All that was said or typed was answered, and the answer heard to its end."""
+        now_ns = self._clock.now_ns()
+        if self._link is None or any(turn.outcome is None for turn in self.state.call.turns):
+            return False
+        is_taken = not self._untaken or now_ns - self._typed_ns >= UNTAKEN_NS
+        return is_taken and not self._sound.speaker.queue.is_playing(now_ns)
+
     # --- what comes (Listener)
 
     def received(self, message: Message | AudioFrame, now_ns: int) -> None:
@@ -259,7 +274,9 @@ class Conversation:
                 if self._link is not None:
                     self._link.acknowledged(sequence * FRAME_SAMPLES)
                 return
-            case TranscriptFinal(turn_id=turn_id):
+            case TranscriptFinal(turn_id=turn_id, text=text):
+                if self._untaken and self._untaken[0] == text:
+                    self._untaken.popleft()
                 self._note_speech_end(turn_id)
             case ReplyCancelled(turn_id=turn_id, reason=CancelReason.BARGE_IN) if self._link is not None:
                 self._barge_ins.cancelled(self.state.call, turn_id, self._link.times, now_ns)
@@ -365,6 +382,7 @@ class Conversation:
         for text in self._texts:
             link.send(TextInput(text=text))
         self._texts.clear()
+        self._typed_ns = self._clock.now_ns()
         async with asyncio.TaskGroup() as group:
             group.create_task(client.converse())
             group.create_task(link.run())
@@ -387,6 +405,7 @@ class Conversation:
 
     def _disconnected(self) -> None:
         self._link = None
+        self._untaken = deque(self._texts, maxlen=MAX_TEXTS)
         self._input.talking = False
         self._barge_ins.clear()
         self._sound.speaker.queue.reset(self._clock.now_ns())
@@ -446,9 +465,8 @@ class Conversation:
         """The file that speaks has said all, and all was answered."""
         if not self._sound.is_over() or self._link is None:
             return False
-        if any(turn.outcome is None for turn in self.state.call.turns) or self._link.uplink.queued_ms:
-            return False
-        return not self._sound.speaker.queue.is_playing(now_ns) and now_ns - self._news_ns >= SETTLED_NS
+        is_silent = not self._link.uplink.queued_ms and now_ns - self._news_ns >= SETTLED_NS
+        return is_silent and self.is_answered()
 
 
 SLOW = Problem("slow_network", "The network is slow.", "Some of what you say may be lost.", lasting=True)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from voicecli.client.viewstate import ClockMeasured, Event, PlayheadMoved, TurnView, ViewState, reduced
-from voicecli.talking.problems import GOING_AWAY, Problem, server_problem
+from voicecli.talking.problems import BEGAN_ANEW, GOING_AWAY, Problem, server_problem
 from voicewire.messages import (
     AudioAck,
     Clock,
@@ -213,6 +213,13 @@ class TalkState(msgspec.Struct, frozen=True, kw_only=True):
         return turn.outcome is None and (call is not self.call or self.phase is not Phase.READY)
 
 
+def began_anew(before: TalkState, ready: SessionReady) -> bool:
+    """Whether the server has forgotten what was said before it: where nothing was, there is nothing to tell."""
+    return ready.resumed is False and any(
+        turn.transcript for call in (*before.earlier, before.call) for turn in call.turns
+    )
+
+
 class Doing(StrEnum):
     """What the conversation is doing, in one word."""
 
@@ -328,6 +335,8 @@ def _heard(state: TalkState, event: Event) -> TalkState:
         case SessionReady():
             # Devices do not come back with a connection; all else that was wrong is over.
             problems = tuple(each for each in state.problems if each.code in _DEVICE_CODES)
+            if began_anew(state, event):
+                problems = (*problems, BEGAN_ANEW)
             state = replace(
                 state, phase=Phase.READY, attempt=0, closed_by=None, typed=(), problems=problems, talking=False
             )

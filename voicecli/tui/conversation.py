@@ -76,7 +76,8 @@ def turn_lines(each: Joined, is_lost: bool) -> Iterator[RenderableType]:
 
 def _said(each: Joined) -> Text | None:
     turn, earlier, folded = each
-    if folded:
+    # Where some of its answer was heard, that would stand there as if it were an answer to what was said before.
+    if folded and _answered(turn) is None:
         return None
     if turn.transcript is not None:
         return Text(printable(turn.transcript), style="bold") if turn.transcript else None

@@ -29,6 +29,7 @@ const SAME_EDGE_MS = 350;
  * @property {import("../audio/talk-gate.js").TalkMode} mode
  * @property {{silenceMs?: number, bargeInMs?: number}} gate
  * @property {boolean} muted
+ * @property {string | null} resumeToken of a conversation to go on with
  * @property {MessagePort} capture
  * @property {MessagePort} playback
  *
@@ -185,7 +186,7 @@ export class Link {
         this.#recording.add(nowMs(), "up", { message });
         if (message.type !== "clock" && message.type !== "playback") this.#port.postMessage({ type: "sent", message });
       },
-    });
+    }, command.resumeToken);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#port.postMessage({ type: "phase", phase: "connecting", problem: null });
     this.#wire.connect();

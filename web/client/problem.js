@@ -36,7 +36,7 @@ const OWN = {
 const TOLD = {
   unauthorized: ["The server does not let you in", "The access token is missing, wrong or expired. Ask for a new link."],
   server_full: ["All lines are busy", "Try again in a moment."],
-  idle_timeout: ["The conversation was closed", "Nothing was heard for a long time. Start again when you like."],
+  idle_timeout: ["The conversation was closed", "Nothing was said for a long time. Start again when you like."],
   overloaded: ["The server is slow", "Some of what you said may be missing."],
   stt_failed: ["That was not understood", "Please say it again."],
   llm_failed: ["No answer came", "Please ask again."],

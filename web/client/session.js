@@ -44,6 +44,8 @@ export class Session {
   #outputs = [];
   /** @type {SessionReady | null} */
   #ready = null;
+  /** @type {string | null} */
+  #resumeToken;
   /** @type {{resolve: (ready: SessionReady) => void, reject: (problem: Problem) => void} | null} */
   #starting = null;
   /** @type {((lines: string[]) => void)[]} */
@@ -60,8 +62,10 @@ export class Session {
    * @param {SessionOptions} options
    * @param {boolean} muted
    * @param {(type: string, detail: unknown) => void} tell
+   * @param {string | null} [resumeToken] of a conversation to go on with
    */
-  constructor(options, muted, tell) {
+  constructor(options, muted, tell, resumeToken = null) {
+    this.#resumeToken = resumeToken;
     this.#options = options;
     this.#muted = muted;
     this.#tell = tell;
@@ -69,6 +73,11 @@ export class Session {
 
   get state() {
     return this.#state.state;
+  }
+
+  /** What a later session goes on with this conversation by; null where there is none, or the user has ended it. */
+  get resumeToken() {
+    return this.#resumeToken;
   }
 
   /** Until a session that is over holds no device any more. */
@@ -112,6 +121,7 @@ export class Session {
   }
 
   async close() {
+    this.#resumeToken = null;
     if (this.#link) {
       this.#kept = await this.recording();
       this.#link?.post({ type: "close" });
@@ -256,6 +266,7 @@ export class Session {
           bargeInMs: turnDetection?.barge_in === false ? Infinity : (turnDetection?.barge_in_ms ?? undefined),
         },
         muted: this.#muted,
+        resumeToken: this.#resumeToken,
         capture,
         playback,
       },
@@ -389,6 +400,7 @@ export class Session {
   /** @param {import("../voicewire/types.js").Down} message */
   #received(message) {
     if (message.type === "session_ready") this.#ready = message;
+    if ("resume_token" in message) this.#resumeToken = message.resume_token;
     this.#state.received(message);
     this.#tell("message", message);
     this.#tellState();

@@ -44,7 +44,7 @@ export class Wire {
   #closed = false;
   #busy = false;
   /** @type {string | null} */
-  #resumeToken = null;
+  #resumeToken;
   /** @type {Problem | null} */
   #fatal = null;
   #backoff = new Backoff();
@@ -58,8 +58,10 @@ export class Wire {
   /**
    * @param {string} url
    * @param {WireListener} listener
+   * @param {string | null} [resumeToken] of a conversation to go on with
    */
-  constructor(url, listener) {
+  constructor(url, listener, resumeToken = null) {
+    this.#resumeToken = resumeToken;
     this.#url = url;
     this.#listener = listener;
   }

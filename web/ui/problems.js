@@ -39,11 +39,19 @@ const SENTENCES = {
   tts_failed: ["The answer could not be spoken", "Read it here, and ask on."],
   server_full: ["All lines are busy", "Try again in a minute."],
   too_many_sessions: ["This network has all the sessions it may have", "Close another one, then start again."],
-  session_expired: ["The session has lasted as long as one may", "Start again to go on."],
-  idle_timeout: ["The session ended because nothing was heard for a while", "Press the button to talk again."],
+  session_expired: ["The session has lasted as long as one may", "Press the button to go on."],
+  idle_timeout: ["The session ended because nothing was said for a while", "Press the button to go on."],
   going_away: ["The server is shutting down", "Try again in a minute."],
   internal: ["Something went wrong on the server", AGAIN],
 };
+
+/** @type {Problem} */
+export const BEGAN_ANEW = Object.freeze({
+  code: "began_anew",
+  title: "The conversation began anew",
+  advice: "The server does not remember what was said before.",
+  fatal: false,
+});
 
 /**
  * An error of the server. The code chooses the sentences; of a code that this page does not know yet, the server's own

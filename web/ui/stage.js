@@ -2,7 +2,7 @@
 
 import { byId, mark, write } from "./element.js";
 import { fullness } from "./figures.js";
-import { isInterruptible, isOpen, presence } from "./state.js";
+import { isInterruptible, isOpen, isPaused, presence } from "./state.js";
 
 /** @typedef {import("./state.js").Presence} Presence */
 /** @typedef {import("./state.js").ViewState} ViewState */
@@ -22,6 +22,9 @@ const WORDS = {
   closed: ["", ""],
 };
 
+/** @type {[title: string, hint: string]} */
+const PAUSED = ["Paused", "It waits to see whether that is you."];
+
 /**
  * What the big button does now.
  *
@@ -38,7 +41,7 @@ export function mainButton(state) {
 
 /** @param {ViewState} state */
 export function words(state) {
-  const [title, hint] = WORDS[presence(state)];
+  const [title, hint] = isPaused(state) ? PAUSED : WORDS[presence(state)];
   if (state.retry && state.client === "reconnecting" && state.retry.attempt > 1) {
     return { title, hint: `${hint} Attempt ${state.retry.attempt}.` };
   }
@@ -70,7 +73,7 @@ export class Stage {
     mark(document.body, "data-presence", now);
     mark(document.body, "data-microphone", state.microphone ? "on" : "off");
     mark(document.body, "data-muted", String(state.muted));
-    mark(document.body, "data-paused", String(state.turns.some((turn) => turn.paused && turn.outcome === null)));
+    mark(document.body, "data-paused", String(isPaused(state)));
     mark(document.body, "data-view", welcome ? "welcome" : open ? "talking" : "over");
     const { label, pressed, does } = mainButton(state);
     mark(this.main, "data-does", does);

@@ -1,7 +1,7 @@
 // All that the page shows, as a pure reducer: `reduce(state, event) -> state`. Drawing modules only draw it.
 
 import { logged, messageEntry } from "./log.js";
-import { serverProblem } from "./problems.js";
+import { BEGAN_ANEW, serverProblem } from "./problems.js";
 import { split } from "./heard.js";
 import { joined, marked, newTurn, reduceTurn } from "./turns.js";
 
@@ -52,7 +52,7 @@ import { joined, marked, newTurn, reduceTurn } from "./turns.js";
  * @property {number} connection Counts the sessions opened.
  * @property {import("../voicewire/types.js").SessionReady | null} ready
  * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
- * @property {readonly string[]} typed Sent, and not yet in a turn.
+ * @property {readonly string[]} typed Sent, and not yet in a turn; bounded.
  * @property {readonly Problem[]} problems One of each code, bounded.
  * @property {Stats | null} stats
  * @property {readonly Stats[]} history The last half minute of stats.
@@ -81,6 +81,7 @@ export const MOST_TURNS = 100;
 const MOST_PROBLEMS = 3;
 const MOST_ANNOUNCEMENTS = 8;
 const MOST_HISTORY = 120;
+const MOST_TYPED = 10;
 
 /**
  * @param {{handsFree?: boolean}} [preferences]
@@ -149,7 +150,7 @@ export function reduce(state, event) {
     case "talking":
       return { ...state, talking: event.talking };
     case "text_sent":
-      return { ...state, typed: [...state.typed, event.text] };
+      return { ...state, typed: [...state.typed, event.text].slice(-MOST_TYPED) };
   }
 }
 
@@ -174,6 +175,11 @@ export function presence({ client, microphone, muted, handsFree, talking }) {
 /** There is a reply that can be stopped.  @param {ViewState} state */
 export function isInterruptible({ client }) {
   return client === "thinking" || client === "speaking";
+}
+
+/** The reply is silent, as the user may be speaking over it.  @param {Pick<ViewState, "client" | "turns">} state */
+export function isPaused({ client, turns }) {
+  return client === "speaking" && turns.some((turn) => turn.paused && turn.outcome === null);
 }
 
 /**
@@ -218,8 +224,12 @@ function clientState(state, client, atMs) {
  */
 function received(state, message) {
   switch (message.type) {
-    case "session_ready":
-      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems: [], retry: null };
+    case "session_ready": {
+      // Where nothing was said before, nothing was forgotten.
+      const forgotten = message.resumed === false && state.turns.some((turn) => turn.transcript);
+      const problems = forgotten ? [BEGAN_ANEW] : [];
+      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems, retry: null };
+    }
     case "error":
       return withProblem(state, serverProblem(message));
     case "going_away": {

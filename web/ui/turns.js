@@ -158,7 +158,8 @@ function connectionOf({ key }) {
  * @returns {{stable: string, changing: string, final: boolean} | null}
  */
 export function said(turn) {
-  if (turn.folded) return null;
+  // Where some of its answer was heard, that would stand there as if it were an answer to what was said before.
+  if (turn.folded && !answered(turn)) return null;
   if (turn.transcript !== null) return turn.transcript ? { stable: turn.transcript, changing: "", final: true } : null;
   if (!turn.partial) return null;
   const earlier = turn.earlier && `${turn.earlier} `;

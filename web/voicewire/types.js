@@ -107,7 +107,7 @@ export const SPANS = Object.freeze({
  * @property {number} [max_message_bytes] One WebSocket message of either kind.
  * @property {number} [max_audio_ahead_ms] Audio sent faster than real time, at most.
  * @property {number} [max_frames_per_second] Messages of either kind, averaged over two seconds.
- * @property {number} [idle_timeout_ms] A client that sends nothing for so long, while no reply is being given, is let go (`idle_timeout`).
+ * @property {number} [idle_timeout_ms] A user who neither speaks nor types for so long, while no reply is being given, is let go (`idle_timeout`).
  */
 
 /** @typedef {"barge_in" | "interrupt" | "text_input" | "resumed" | "failed"} CancelReason */
@@ -213,6 +213,7 @@ export const SPANS = Object.freeze({
  * @property {number} [version] Version of the protocol.
  * @property {string} session_id Names the session in the server's log.
  * @property {string} resume_token For the `session_start` of a later connection that goes on with this conversation.
+ * @property {boolean | null} [resumed] Whether the conversation of `session_start.resume_token` goes on. False: the server does not know it, and a new one begins. Null: none was given.
  * @property {AudioFormat} input Format of the microphone audio: one of those offered.
  * @property {AudioFormat} output Format of the reply: one of those offered.
  * @property {Engines} engines Engines in use.

@@ -71,11 +71,14 @@ def test_a_paused_answer_only_stands_still(talk: TalkPage) -> None:
     talk.state("speaking")
     told = talk.text("#announcer")
     state = "getComputedStyle(document.querySelector('.halo-ring')).animationPlayState"
-    for message, paused, moves in [("reply_paused", "true", "paused"), ("reply_resumed", "false", "running")]:
+    for message, paused, moves, words in [
+        ("reply_paused", "true", "paused", "Paused It waits to see whether that is you."),
+        ("reply_resumed", "false", "running", "Speaking Talk over it to cut in."),
+    ]:
         talk.voice(f"voice.message({{type: '{message}', turn_id: 1}})")
         assert talk.page.get_attribute("body", "data-paused") == paused
         assert talk.page.evaluate(state) == moves
-        assert (talk.text("#presence"), talk.text("#announcer")) == ("Speaking", told)
+        assert (talk.text(".presence"), talk.text("#announcer")) == (words, told)
 
 
 def test_words_of_a_turn_that_was_taken_back_are_seen_once(talk: TalkPage) -> None:
@@ -88,6 +91,16 @@ def test_words_of_a_turn_that_was_taken_back_are_seen_once(talk: TalkPage) -> No
     assert talk.page.locator(".user:visible").all_text_contents() == ["You: book a table for two"]
     talk.says(2, "book a table for two")
     assert talk.page.locator(".user:visible").all_text_contents() == ["You: book a table for two"]
+
+
+def test_a_question_stays_above_what_was_heard_of_an_answer_that_was_taken_back(talk: TalkPage) -> None:
+    talk.says(1, "book a table")
+    talk.answers(1, "For how many?")
+    cancelled = "{type: 'reply_cancelled', turn_id: 1, reason: 'resumed', heard_ms: 300, heard_text: 'For'}"
+    talk.voice(f"voice.message({cancelled})")
+    talk.says(2, "book a table for two")
+    assert talk.page.locator(".user:visible").all_text_contents() == ["You: book a table", "You: book a table for two"]
+    assert talk.text(".turn-note:visible") == "Taken back as you went on."
 
 
 def test_of_a_long_answer_that_nobody_heard_a_part_is_shown(talk: TalkPage) -> None:

@@ -1,10 +1,13 @@
 import asyncio
+import logging
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from voicecli.calls.call import CallSettings
-from voicecli.calls.localserver import LocalServer, elsewhere, local_server
+from voicecli.calls.localserver import LocalServer, LogFile, elsewhere, local_server
 from voicecli.client.transport import websocket
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
@@ -72,3 +75,14 @@ def test_a_wrong_setting_is_a_matter_of_usage(flags: dict[str, object], told: st
     with pytest.raises(CliError, match=told) as caught:
         asyncio.run(served(SCRIPTED | flags))
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_a_log_file_is_made_for_the_first_line_and_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    told: list[str] = []
+    with closing(LogFile(told.append)) as log:
+        assert (told, list(tmp_path.iterdir())) == ([], [])
+        for text in ("one", "two"):
+            log.handle(logging.makeLogRecord({"msg": text}))
+        [path] = tmp_path.iterdir()
+        assert (told, path.read_text()) == ([str(path)], "one\ntwo\n")

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from voicecli.client.viewstate import (
+    MAX_ERRORS,
     ClockMeasured,
     Event,
     MarkNoted,
@@ -202,3 +203,12 @@ def test_a_state_is_never_changed_in_place() -> None:
     copy = msgspec.msgpack.encode(before)
     reduced(before, timing(Mark.LLM_DONE, 6))
     assert msgspec.msgpack.encode(before) == copy
+
+
+def test_errors_and_marks_that_come_again_and_again_do_not_grow_without_bound() -> None:
+    errors = [Error(code=ErrorCode.OVERLOADED, message=str(n), turn_id=n % 2 or None) for n in range(100)]
+    marks = [timing(Mark.LLM_REQUESTED, n) for n in range(100)]
+    state = after(*errors, *marks)
+    assert [error.message for error in state.errors] == [str(n) for n in range(100 - 2 * MAX_ERRORS, 100, 2)]
+    assert state.turns[0].errors == tuple(errors[101 - 2 * MAX_ERRORS :: 2])
+    assert state.turns[0].repeated_marks == (Mark.LLM_REQUESTED,)

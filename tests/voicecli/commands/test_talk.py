@@ -112,6 +112,26 @@ def test_a_file_is_answered_into_a_file_in_lines_of_json_in_any_locale(tmp_path:
     assert np.abs(played).max() > 1_000
 
 
+def test_lines_of_a_pipe_are_answered_one_after_another_and_the_last_answer_is_heard_to_its_end(tmp_path: Path) -> None:
+    engines = ["--vad", "energy", "--stt", "scripted", "--tts", "scripted"]
+    process = subprocess.run(
+        [sys.executable, "-m", "voicecli", "talk", "--plain", "--output", str(tmp_path / "out.wav"), *engines],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
+        input=b"repeat after me: one two\n\nrepeat after me: three",
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (ExitCode.GOOD, b"")
+    said = [line for line in process.stdout.decode().splitlines() if line.startswith(("you:", "assistant:", "cut"))]
+    assert said == [
+        "you: repeat after me: one two",
+        "assistant: One two.",
+        "you: repeat after me: three",
+        "assistant: Three.",
+    ]
+
+
 def test_a_terminal_that_lacks_a_character_shows_another_one(tmp_path: Path) -> None:
     process = talked(tmp_path, "--plain", "--verbose", PYTHONIOENCODING="ascii")
     assert (process.returncode, process.stderr) == (0, b"")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from voicecli.client.player import Playhead
-from voicecli.sound.playback import CAPACITY_S, FADE_MS, LEAD_STEP_MS, MAX_LEAD_MS, PlaybackQueue
+from voicecli.sound.playback import CAPACITY_S, FADE_MS, KEPT_TURNS, LEAD_STEP_MS, MAX_LEAD_MS, PlaybackQueue
 from voicecli.sound.ring import Samples
 from voicecli.sound.roles import RATE
 from voicewire.clock import NS_PER_MS as MS
@@ -605,3 +605,25 @@ def test_no_sample_is_given_twice_or_lost_and_none_in_a_pause(steps: list[tuple[
                 if was_paused:
                     assert given - before <= FADE
     assert given <= received if flushes else given == received
+
+
+def test_a_long_conversation_does_not_grow_whether_its_replies_are_heard_or_cut() -> None:
+    queue = PlaybackQueue()
+    speaker = Loudspeaker(queue)
+    for turn_id in range(1, 4 * KEPT_TURNS, 2):
+        queue.received(turn_id, 0, loud(40), speaker.now_ns)
+        queue.pause(turn_id + 1, speaker.now_ns)
+        if turn_id % 4 == 1:
+            queue.flush(turn_id, speaker.now_ns)
+        speaker.play(3)
+    assert [reply.turn_id for reply in queue.replies] == list(range(2 * KEPT_TURNS + 1, 4 * KEPT_TURNS, 2))
+    assert [len(kept) for kept in (queue._replies, queue._flushed, queue._pauses)] == [KEPT_TURNS, 0, 1]
+
+
+def test_turns_that_are_cut_before_anything_of_them_came_are_forgotten_when_they_are_many() -> None:
+    queue, speaker = playing()
+    for turn_id in range(2, 4 * KEPT_TURNS):
+        queue.flush(turn_id, 0)
+    assert len(queue._flushed) == KEPT_TURNS
+    assert queue.received(4 * KEPT_TURNS - 1, 0, loud(20), 0) is None
+    assert speaker.play().tobytes() == loud(20)

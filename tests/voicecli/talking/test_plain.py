@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.voicecli.scenes import (
     BARGE_IN,
@@ -217,3 +218,10 @@ def test_json_holds_no_secret() -> None:
     state = talked(TalkState(), READY, 0)
     (line,) = json_lines(TalkState(), READY, state, 0)
     assert "secret" not in line
+
+
+def test_that_the_conversation_began_anew_is_told_with_the_connection() -> None:
+    line = "! The conversation began anew. The server does not remember what was said before."
+    anew = replace(READY, resumed=False)
+    assert [one(anew, acted(script))[1:] for script in (BEFORE, connected())] == [[line], []]
+    assert one(replace(READY, resumed=True), acted(BEFORE))[1:] == []

@@ -15,6 +15,6 @@ def test_every_code_of_the_protocol_is_told_in_two_sentences(code: ErrorCode) ->
 
 def test_an_error_that_ends_the_session_lasts() -> None:
     assert server_problem(Error(code=ErrorCode.IDLE_TIMEOUT, message="m", fatal=True)) == Problem(
-        "idle_timeout", "The session ended because nothing was heard for a while.", "Start again to talk.", lasting=True
+        "idle_timeout", "The session ended because nothing was said for a while.", "Start again to talk.", lasting=True
     )
     assert not server_problem(Error(code=ErrorCode.LLM_FAILED, message="m")).lasting

@@ -742,3 +742,45 @@ def test_nothing_plays_on_when_the_conversation_is_over() -> None:
 
     room = held(script)
     assert room.speaker.queue.playhead(0) is None
+
+
+def test_what_was_typed_is_answered_once_its_answer_was_heard() -> None:
+    async def script(room: Room) -> None:
+        talk = room.talk
+        assert not talk.is_answered()
+        talk.say("early")
+        peer = await room.peer()
+        await peer.until(lambda: peer.all(TextInput) == [TextInput(text="early")])
+        assert not talk.is_answered()
+        await peer.say(TranscriptFinal(turn_id=1, text="early"))
+        await room.reply(peer, 1)
+        await peer.say(TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.2)
+        assert not talk.is_answered()
+        await asyncio.sleep(0.5)
+        assert talk.is_answered()
+        talk.say("lost on the way")
+        await asyncio.sleep(9.9)
+        assert not talk.is_answered()
+        await asyncio.sleep(0.2)
+        assert talk.is_answered()
+
+    held(script)
+
+
+def test_what_was_typed_into_a_connection_that_breaks_is_not_waited_for() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.say("lost")
+        await peer.until(lambda: bool(peer.all(TextInput)))
+        room.ends[-1].lose()
+        await asyncio.sleep(0.1)
+        room.talk.say("kept")
+        again = await room.peer()
+        await again.until(lambda: again.all(TextInput) == [TextInput(text="kept")])
+        assert not room.talk.is_answered()
+        await again.say(TranscriptFinal(turn_id=1, text="kept"), TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED))
+        await asyncio.sleep(0.1)
+        assert room.talk.is_answered()
+
+    held(script)

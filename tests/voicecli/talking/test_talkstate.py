@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.voicecli.scenes import (
     BARGE_IN,
@@ -17,7 +18,7 @@ from tests.voicecli.scenes import (
     whole,
 )
 from voicecli.client.viewstate import ClockMeasured, MarkNoted, PlayheadMoved, ReplyScheduled
-from voicecli.talking.problems import Problem
+from voicecli.talking.problems import BEGAN_ANEW, Problem
 from voicecli.talking.talkstate import (
     FREQUENT,
     MAX_ENTRIES,
@@ -250,3 +251,13 @@ def test_what_shows_nothing_changes_nothing() -> None:
 
 def test_devices_are_listed_for_choosing() -> None:
     assert after(DevicesListed(INPUTS, ("one",))).inputs == INPUTS
+
+
+def test_that_the_conversation_began_anew_is_told_until_a_turn_went_well_and_only_where_something_was_said() -> None:
+    anew = replace(READY, resumed=False)
+    said, silent = acted(BEFORE), acted(connected())
+    forgotten = talked(said, anew, 0)
+    assert forgotten.problems == (BEGAN_ANEW,)
+    assert talked(forgotten, TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED), 0).problems == ()
+    assert [talked(said, replace(READY, resumed=resumed), 0).problems for resumed in (True, None)] == [(), ()]
+    assert talked(silent, anew, 0).problems == ()

@@ -3,6 +3,8 @@ import io
 import os
 import threading
 
+import pytest
+
 from voicecli.talking.typedlines import typed_lines
 
 
@@ -73,3 +75,49 @@ def test_what_is_typed_when_it_is_over_is_told_to_nobody() -> None:
 
     asyncio.run(main())
     assert said == ["one"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (io.StringIO("one\ntwo\n"), ["one", "answer", "two", "answer", "ended after some"]),
+        (Terminal("one\ntwo\n"), ["one", "two", "answer", "ended after some"]),
+        (Terminal(""), ["ended after some"]),
+        (io.StringIO("\n"), ["ended after none"]),
+    ],
+)
+def test_a_line_of_a_pipe_waits_for_the_answer_before_and_so_does_the_end(
+    source: io.StringIO, expected: list[str]
+) -> None:
+    async def main() -> list[str]:
+        happened: list[str] = []
+        is_answered = True
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def answer() -> None:
+            nonlocal is_answered
+            if not is_answered:
+                is_answered = True
+                happened.append("answer")
+
+        def say(text: str) -> None:
+            nonlocal is_answered
+            is_answered = False
+            happened.append(text)
+            loop.call_later(0.1, answer)
+
+        def ended(said: bool) -> None:
+            happened.append(f"ended after {'some' if said else 'none'}")
+            done.set()
+
+        with typed_lines(say, source, is_answered=lambda: is_answered, ended=ended):
+            await done.wait()
+        return happened
+
+    assert asyncio.run(main()) == expected

@@ -65,6 +65,24 @@ def test_words_of_a_turn_that_was_taken_back_are_seen_once() -> None:
     assert shown(state) == ["", " ▌ Book a table for two."]
 
 
+def test_a_question_stays_above_what_was_heard_of_an_answer_that_was_taken_back() -> None:
+    script: list[TalkEvent] = [
+        READY,
+        TranscriptFinal(turn_id=1, text="book a table"),
+        LlmToken(turn_id=1, index=0, text="For how many?"),
+        ReplyCancelled(turn_id=1, reason=CancelReason.RESUMED, heard_ms=300, heard_text="For"),
+        TranscriptFinal(turn_id=2, text="book a table for two"),
+    ]
+    assert shown(acted([At(0, event) for event in script])) == [
+        "",
+        " ▌ book a table",
+        "   For how many?",
+        "   Taken back as you went on.",
+        "",
+        " ▌ book a table for two",
+    ]
+
+
 @pytest.mark.parametrize(
     ("turn", "is_lost", "note"),
     [
