@@ -26,7 +26,7 @@ CLAUSES_SPOKEN = 2
 """Clauses that are spoken at once: the next one begins while this one still comes, so that there is no gap between them
 however long an engine takes to its first audio. Only where the engine is `concurrent`."""
 
-PIECES_WAITING = 64
+PIECES_WAITING = 16
 """Pieces of speech of such a clause; when there are more, its stream is not read on."""
 
 AUDIO_WAITING_MS = 4_000
@@ -107,6 +107,8 @@ class Reply:
         """Pieces of text so far."""
         self.characters = 0
         """Handed to speech synthesis so far."""
+        self._samples = 0
+        """Made by it so far."""
         self._llm = llm
         self._tts = tts
         self._settings = settings
@@ -125,6 +127,11 @@ class Reply:
         if not is_held:
             self._released.set()
         self._marked: set[Mark] = set()
+
+    @property
+    def audio_ms(self) -> float:
+        """Speech made so far, heard or not."""
+        return self._samples * 1000 / self._tts.sample_rate
 
     async def run(self) -> None:
         try:
@@ -196,6 +203,8 @@ class Reply:
                 voices.create_task(self._speak_clause(clause, pieces), name=f"clause of turn {self.turn_id}")
                 await self._released.wait()
             self._spoken_clauses.put_nowait(None)
+        if Mark.TTS_FIRST_AUDIO in self._marked:
+            self._mark(Mark.TTS_DONE)
 
     async def _speak_clause(self, clause: Clause, pieces: asyncio.Queue[SpeechAudio | None]) -> None:
         stream = self._tts.synthesize(clause.text, voice=self._settings.voice, locale=self._settings.locale)
@@ -203,6 +212,9 @@ class Reply:
         async with aclosing(self._pull(stream, limit)) as speech:
             async for piece in speech:
                 _check_speech(piece, clause)
+                if piece.audio:
+                    self._mark(Mark.TTS_FIRST_AUDIO)
+                self._samples += len(piece.audio) // 2
                 await pieces.put(piece)
         await pieces.put(None)
 
@@ -212,8 +224,6 @@ class Reply:
         while spoken := await self._spoken_clauses.get():
             self.spoken.begin_clause(spoken.clause)
             while piece := await spoken.pieces.get():
-                if piece.audio:
-                    self._mark(Mark.TTS_FIRST_AUDIO)
                 self.spoken.add_audio(len(piece.audio) // 2, piece.words)
                 if self._settings.overlapped:
                     await self._queue_audio(piece)
@@ -221,8 +231,6 @@ class Reply:
                     pending.append(piece)
             self.spoken.end_clause()
             self._voices.release()
-        if Mark.TTS_FIRST_AUDIO in self._marked:
-            self._mark(Mark.TTS_DONE)
         for piece in pending:
             await self._queue_audio(piece)
         for frame in self._encoder.flush():

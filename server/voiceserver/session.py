@@ -529,7 +529,7 @@ class Session:
             input_tokens=reply.usage.input_tokens,
             output_tokens=reply.usage.output_tokens,
             tts_characters=reply.characters,
-            tts_audio_ms=round(reply.spoken.duration_ms, 3),
+            tts_audio_ms=round(reply.audio_ms, 3),
             heard_audio_ms=heard.heard_ms,
             decoded_audio_ms=heard.speech_ms,
             vad_audio_ms=heard.vad_ms,

@@ -109,7 +109,7 @@ class Speaking:
         ledger.cancelled += 1
         ledger.wasted_tokens += held.reply.tokens
         ledger.wasted_input_tokens += held.input_tokens
-        ledger.wasted_tts_ms += held.reply.spoken.duration_ms
+        ledger.wasted_tts_ms += held.reply.audio_ms
         return held.input_tokens + held.reply.tokens
 
     def adopt(self, attempt: int, committed_ns: int) -> None:

@@ -33,11 +33,6 @@ class SpokenText:
         """The whole reply, as far as it is made."""
         return self._text
 
-    @property
-    def duration_ms(self) -> float:
-        """Of the audio, as far as it is made."""
-        return self._samples * 1000 / self._rate
-
     def add_text(self, text: str) -> None:
         self._text += text
 
