@@ -391,7 +391,7 @@ def main() -> int:
         parser.error(f'no configuration has "{arguments.only}" in its name; there are {"; ".join(CONFIGURATIONS)}')
     outcomes: dict[str, Outcome] = {}
     try:
-        called = list(callers(arguments.corpus, (0,) if arguments.embedded else SHIFTS_MS))
+        called = list(callers(arguments.corpus, SHIFTS_MS))
         if arguments.calls:
             called = called[:: max(1, len(called) // arguments.calls)][: arguments.calls]
         for name, flags in chosen.items():

@@ -123,6 +123,8 @@ class Reply:
         """Bounded by `_voices`."""
         self._voices = asyncio.Semaphore(CLAUSES_SPOKEN if getattr(tts, "concurrent", False) else 1)
         self._room = asyncio.Event()
+        self._is_spoken = False
+        """All of its speech is made, if not queued."""
         self._released = asyncio.Event()
         if not is_held:
             self._released.set()
@@ -203,8 +205,8 @@ class Reply:
                 voices.create_task(self._speak_clause(clause, pieces), name=f"clause of turn {self.turn_id}")
                 await self._released.wait()
             self._spoken_clauses.put_nowait(None)
-        if Mark.TTS_FIRST_AUDIO in self._marked:
-            self._mark(Mark.TTS_DONE)
+        self._is_spoken = True
+        self._mark_when_spoken()
 
     async def _speak_clause(self, clause: Clause, pieces: asyncio.Queue[SpeechAudio | None]) -> None:
         stream = self._tts.synthesize(clause.text, voice=self._settings.voice, locale=self._settings.locale)
@@ -212,8 +214,6 @@ class Reply:
         async with aclosing(self._pull(stream, limit)) as speech:
             async for piece in speech:
                 _check_speech(piece, clause)
-                if piece.audio:
-                    self._mark(Mark.TTS_FIRST_AUDIO)
                 self._samples += len(piece.audio) // 2
                 await pieces.put(piece)
         await pieces.put(None)
@@ -224,6 +224,9 @@ class Reply:
         while spoken := await self._spoken_clauses.get():
             self.spoken.begin_clause(spoken.clause)
             while piece := await spoken.pieces.get():
+                if piece.audio:
+                    self._mark(Mark.TTS_FIRST_AUDIO)
+                    self._mark_when_spoken()
                 self.spoken.add_audio(len(piece.audio) // 2, piece.words)
                 if self._settings.overlapped:
                     await self._queue_audio(piece)
@@ -272,6 +275,11 @@ class Reply:
         except Exception as error:
             self._log.exception("engine raised", turn=self.turn_id, stage=limit.name)
             raise _StageError(limit.code, f"{limit.name} failed: {type(error).__name__}") from None
+
+    def _mark_when_spoken(self) -> None:
+        # The first audio is that of the first clause, though a later one may have been quicker.
+        if self._is_spoken and Mark.TTS_FIRST_AUDIO in self._marked:
+            self._mark(Mark.TTS_DONE)
 
     def _mark(self, mark: Mark) -> None:
         if mark not in self._marked:

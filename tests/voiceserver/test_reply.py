@@ -1,11 +1,12 @@
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.voiceserver.stages import BROKEN, LoudTts, TalkingLlm, virtually
 from voicecli.calls.virtualtime import VirtualLoop
-from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
+from voiceserver.engines.roles import ChatMessage, Speaker, SpeechAudio, TokenUsage
 from voiceserver.logs import SessionLog
 from voiceserver.reply import Reply, ReplySettings
 from voiceserver.speech_encoder import SpeechEncoder
@@ -141,6 +142,16 @@ def test_there_is_no_gap_between_clauses_where_an_engine_that_keeps_up_speaks_tw
     assert tts.most_at_once == at_once
     assert witness.dry_ms == pytest.approx(dry_ms)
     assert witness.taken_samples == 480 * sum(map(len, tts.asked))
+
+
+def test_the_first_audio_is_that_of_the_first_clause_though_a_later_one_is_quicker() -> None:
+    class SlowToBegin(LoudTts):
+        def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:
+            self.first_s = 0.1 if self.asked else 0.3
+            return super().synthesize(text, voice=voice, locale=locale)
+
+    witness = Witness(TalkingLlm(TWO_CLAUSES), SlowToBegin(concurrent=True)).listen()
+    assert (witness.marks["tts.first_audio"], witness.marks["tts.done"]) == (300, 300)
 
 
 def test_a_held_reply_speaks_its_first_clause_alone() -> None:
