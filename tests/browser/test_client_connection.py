@@ -360,7 +360,7 @@ def test_without_a_microphone_the_page_says_what_to_do_and_one_can_type(
     problem.get_by_role("button", name="Type instead").click()
     page.fill("#text", "hello there")
     page.press("#text", "Enter")
-    page.wait_for_selector("#turns .answer")
+    # Whatever the time of day is.
+    page.wait_for_selector("#turns .answer:has-text('Hello, and good ')")
     assert page.inner_text("#turns .user").endswith("hello there")
-    assert "Hello, and good evening!" in page.inner_text("#turns .answer")
     assert problem.count() == 0
