@@ -19,7 +19,8 @@ class Completeness(Enum):
     """More is to come."""
 
 
-_HESITATIONS = word_list("ah eh em er erm hm hmm mm uh uhm um well")
+_SOUNDS = word_list("ah eh em er erm hm hmm mm uh uhm um")
+_HESITATIONS = _SOUNDS | {"well"}
 _UNFINISHED = (
     ("let", "me", "think"), ("let", "me", "see"), ("let's", "see"), ("you", "know"), ("i", "mean"), ("hold", "on"),
     ("one", "moment"), ("kind", "of"), ("sort", "of"), ("i", "think"), ("i", "guess"),
@@ -85,16 +86,32 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     if _GOING_ON.search(text):
         return Completeness.OPEN
     is_punctuated = _SENTENCE_END.search(text) is not None
-    if not locale.lower().startswith("en"):
+    if not _is_english(locale):
         return Completeness.COMPLETE if is_punctuated else Completeness.UNKNOWN
     digits = _digits_at_end(words)
     if _hesitates(words) or 2 <= digits < _LONG_NUMBER:
         return Completeness.OPEN
-    if is_punctuated or " ".join(words) in _ANSWERS:
+    if is_punctuated or is_answer(words):
         return Completeness.COMPLETE
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
     return _by_grammar(_without_lead(words))
+
+
+def without_hesitation(words: Words, locale: str = "en") -> Words:
+    """Two texts that ask the same have the same, whatever sounds were made in between."""
+    if not _is_english(locale):  # "um" and "er" are words elsewhere
+        return words
+    return tuple(word for word in words if word not in _SOUNDS)
+
+
+def is_answer(words: Words, locale: str = "en") -> bool:
+    """Whether this is what people say alone, and need say no more: "yes please"."""
+    return _is_english(locale) and " ".join(words) in _ANSWERS
+
+
+def _is_english(locale: str) -> bool:
+    return locale.lower().startswith("en")
 
 
 def _hesitates(words: Words) -> bool:

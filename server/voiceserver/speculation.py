@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from voiceserver.completeness import Completeness, completeness
+from voiceserver.completeness import Completeness, completeness, is_answer, without_hesitation
 from voiceserver.engines.roles import ChatMessage, TokenUsage
 from voiceserver.words import Words, words_of
 from voicewire.clock import NS_PER_MS, ms
@@ -14,7 +14,7 @@ CHARS_PER_TOKEN = 4
 """Of English text."""
 
 SENTENCE_WORDS = 3
-"""While the user speaks, fewer words are taken for the beginning of more."""
+"""While the user speaks, fewer words are taken for the beginning of more, unless people say just these alone."""
 
 KEPT_FOR_SILENCE = 2
 """Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript."""
@@ -57,7 +57,7 @@ class Speculator:
     def may_begin(self, text: str, *, is_stable: bool, silence_ns: int) -> bool:
         """Whether to begin an answer to this text, given that the user has been silent for so long."""
         settings = self._settings
-        words = words_of(text)
+        words = self._asked(text)
         if not settings.is_on or not words or self._words is not None or self._given_up:
             return False
         if self._wasted_tokens >= settings.wasted_tokens or self._tries >= settings.tries:
@@ -66,18 +66,22 @@ class Speculator:
             return True
         # While the user speaks only what sounds complete is tried.
         is_kept = settings.tries - self._tries <= KEPT_FOR_SILENCE
-        is_sentence = len(words) >= SENTENCE_WORDS
+        is_sentence = len(words) >= SENTENCE_WORDS or is_answer(words, self._locale)
         return is_stable and is_sentence and not is_kept and completeness(text, self._locale) is Completeness.COMPLETE
 
     def begun(self, text: str) -> int:
         """An answer to this text is being made, held back. Returns its number in the turn."""
-        self._words = words_of(text)
+        self._words = self._asked(text)
         self._tries += 1
         return self._tries
 
     def is_void(self, text: str) -> bool:
         """Whether the answer held back is to something else than this."""
-        return self._words is not None and self._words != words_of(text)
+        return self._words is not None and self._words != self._asked(text)
+
+    def _asked(self, text: str) -> Words:
+        """What an answer depends on: recognisers differ in whether they write an "um", and it asks nothing."""
+        return without_hesitation(words_of(text), self._locale)
 
     def dropped(self) -> None:
         self._words = None

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceserver.completeness import Completeness, completeness
+from voiceserver.completeness import Completeness, completeness, is_answer, without_hesitation
+from voiceserver.words import words_of
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,15 @@ def test_a_hesitation_is_none_less_for_being_punctuated() -> None:
 @given(st.text(max_size=60), st.sampled_from(["en-US", "de", "zh"]))
 def test_every_text_has_an_answer(text: str, locale: str) -> None:
     assert completeness(text, locale) in Completeness
+
+
+def test_sounds_of_hesitation_are_no_words_in_english_and_may_be_elsewhere() -> None:
+    assert without_hesitation(words_of("Um, what, er, time is it? Mm.")) == ("what", "time", "is", "it")
+    assert without_hesitation(("well", "i", "see")) == ("well", "i", "see")
+    assert without_hesitation(("um", "acht"), "de-DE") == ("um", "acht")
+
+
+def test_what_people_say_alone_is_an_answer_in_english() -> None:
+    assert is_answer(("yes", "please"))
+    assert not is_answer(("yes",))
+    assert not is_answer(("yes", "please"), "fr")

@@ -20,8 +20,14 @@ def test_while_the_user_speaks_only_what_is_stable_and_complete_is_answered() ->
     assert may(speculator, "what time is it")
     assert not may(speculator, "what time is it", stable=False)
     assert not may(speculator, "what time is the")
-    assert not may(speculator, "stop")
+    assert not may(speculator, "what time")
     assert not may(speculator, "")
+
+
+def test_what_people_say_alone_is_answered_however_short() -> None:
+    assert may(Speculator(ON), "yes please")
+    assert not may(Speculator(ON), "yes")
+    assert not may(Speculator(ON, "de"), "yes please")
 
 
 def test_at_the_first_short_silence_any_words_are() -> None:
@@ -43,6 +49,21 @@ def test_one_answer_is_held_at_a_time_and_it_is_void_when_other_words_were_said(
     speculator.dropped()
     assert not speculator.is_void("anything")
     assert may(speculator, "what time is it now")
+
+
+def test_a_hesitation_asks_nothing() -> None:
+    speculator = Speculator(ON)
+    assert not may(speculator, "um", silence_ns=SILENT)
+    speculator.begun("um what time is it")
+    assert not speculator.is_void("What time, er, is it? Mm.")
+    assert speculator.is_void("um what time was it")
+
+
+def test_what_is_a_hesitation_in_english_may_be_a_word_elsewhere() -> None:
+    speculator = Speculator(ON, "de-DE")
+    speculator.begun("er kommt")
+    assert speculator.is_void("um er kommt")
+    assert speculator.is_void("kommt")
 
 
 def test_the_last_tries_are_kept_for_the_silence_and_then_there_are_none() -> None:
