@@ -17,6 +17,7 @@ from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
 from voiceserver.judging import Judging
+from voiceserver.lifetime import Lifetime
 from voiceserver.logs import SessionLog
 from voiceserver.loudness import Loudness
 from voiceserver.negotiation import turn_settings
@@ -214,8 +215,9 @@ class Session:
         self._applying = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: float = math.inf
-        self._active_ns = clock.now_ns()
-        self._expires_ns = self._active_ns + settings.session_length_ms * NS_PER_MS
+        self._lifetime = Lifetime(
+            clock.now_ns(), idle_timeout_ms=settings.idle_timeout_ms, longest_ms=settings.session_length_ms
+        )
         self._over: SessionOver | None = None
         self._failed = asyncio.Event()
         self._failure: Exception | None = None
@@ -306,20 +308,20 @@ class Session:
             case AudioFrame():
                 self._hearing.feed(received, now_ns)
             case AudioEnd():
-                self._active_ns = now_ns
+                self._lifetime.active(now_ns)
                 self._hearing.end()
             case Playback(turn_id=turn_id, played_ms=played_ms):
                 self._speaking.played(turn_id, played_ms, now_ns)
                 self._wake()
             case Interrupt(turn_id=turn_id, played_ms=played_ms):
-                self._active_ns = now_ns
+                self._lifetime.active(now_ns)
                 self._speaking.played(turn_id, played_ms, now_ns)
                 self._apply(Interrupted(turn_id))
             case TextInput(text=text):
                 if not text.strip():
                     message = "text_input: the text is blank"
                     raise ProtocolError(ErrorCode.INVALID_FIELD, message, field="text")
-                self._active_ns = now_ns
+                self._lifetime.active(now_ns)
                 self._loudness.turn_opened()  # whatever was spoken before, this was not
                 self._apply(TextEntered(text))
             case ClockMessage(received_ms=None):
@@ -341,7 +343,7 @@ class Session:
         self._transcribe(audio)
 
     def _transcribe(self, audio: bytes) -> None:
-        self._active_ns = self._clock.now_ns()
+        self._lifetime.active(self._clock.now_ns())
         if self._transcribing.is_open:
             self._transcribing.feed(audio)
             if self._judging is not None:
@@ -506,7 +508,7 @@ class Session:
             self.conversation.user_heard(heard)
             self._echo.reply_ended(heard if end.outcome is TurnOutcome.COMPLETED else "")
             reply = self._speaking.end()
-            self._active_ns = self._clock.now_ns()
+            self._lifetime.active(self._clock.now_ns())
         elif end.outcome is not TurnOutcome.CANCELLED:
             self.conversation.give_back()
         usage = self._usage(reply)
@@ -551,12 +553,8 @@ class Session:
     def _wake(self) -> None:
         """Send what may be sent by now, and see what is due."""
         now_ns = self._clock.now_ns()
-        if now_ns >= self._idle_ns():
-            self.end(ErrorCode.IDLE_TIMEOUT, f"nothing was said or typed for {_spoken(self._settings.idle_timeout_ms)}")
-            return
-        if now_ns >= self._expires_ns:
-            longest = _spoken(self._settings.session_length_ms)
-            self.end(ErrorCode.SESSION_EXPIRED, f"the session has lasted {longest}, and may not be longer")
+        if ending := self._lifetime.ending(now_ns, is_listening=self.is_replying):
+            self.end(ending.code, ending.message)
             return
         turn_id = self._speaking.turn_id
         if turn_id is not None:
@@ -566,15 +564,8 @@ class Session:
                 self._apply(ReplyFinished(turn_id))
         self._apply(DeadlinePassed())
 
-    def _idle_ns(self) -> float:
-        """When the user will have been idle for too long. One that listens to a reply is not idle; what a client sends
-        by itself (silence, pings, playheads) says nothing of its user."""
-        if self._speaking.turn_id is not None:
-            return math.inf
-        return self._active_ns + self._settings.idle_timeout_ms * NS_PER_MS
-
     def _arm(self) -> None:
-        deadlines = [self._idle_ns(), self._expires_ns]
+        deadlines = [self._lifetime.deadline(is_listening=self.is_replying)]
         if (deadline := self._machine.deadline()) is not None:
             deadlines.append(deadline)
         if (deadline := self._speaking.deadline()) is not None:
@@ -599,9 +590,3 @@ class Session:
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects happen while the session runs"
         return self._tasks.create_task(work, name=name)
-
-
-def _spoken(milliseconds: int) -> str:
-    """A duration for a person."""
-    seconds = milliseconds / 1000
-    return f"{seconds / 60:g} minutes" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} seconds"
