@@ -1,45 +1,36 @@
 """Words over a reply that are no interruption: what listeners say to show that they listen."""
 
-from voiceserver.words import Words, word_list
-
-_SOUNDS = word_list(
-    "ah aha ahh eh em er erm ha hah haha heh hm hmm huh hum mhm mm mmhm mmhmm mmm oh ooh uh uhhuh uhuh um wow"
-)
-_NODS = word_list(
-    "alright cool exactly good great indeed interesting nice okay ok right sure true yea yeah yep yes yup"
-)
-_NOTHING_YET = word_list("a an and but i'm ma'am so the to")
-"""Words that say nothing alone: more comes, or the recogniser heard a hum."""
-_PHRASES = frozenset({("i", "see"), ("got", "it"), ("of", "course"), ("all", "right"), ("very", "good"), ("go", "on")})
+from voiceserver.languages import SOUNDS, language_of
+from voiceserver.words import Words
 
 LONGEST_NODDING = 3
 """More words than this say something, whatever they are."""
 
 
-def is_backchannel(words: Words, *, is_partial: bool = False) -> bool:
+def is_backchannel(words: Words, locale: str = "en", *, is_partial: bool = False) -> bool:
     """Whether this is a nod ("mm-hm", "yeah, okay", "I see"); no words are one too. A partial transcript is one while
     it may become one: "I"."""
+    language = language_of(locale)
+    says_nothing = SOUNDS | language.hesitations | language.nothing_yet
     if len(words) > LONGEST_NODDING:
-        return all(word in _SOUNDS or word in _NOTHING_YET for word in words)
+        return all(word in says_nothing for word in words)
     at = 0
     while at < len(words):
-        if words[at : at + 2] in _PHRASES:
+        if words[at : at + 2] in language.nod_phrases:
             at += 2
-        elif words[at] in _SOUNDS or words[at] in _NODS or words[at] in _NOTHING_YET:
+        elif words[at] in says_nothing or words[at] in language.nods:
             at += 1
         else:
-            return is_partial and at == len(words) - 1 and any(words[at] == phrase[0] for phrase in _PHRASES)
+            is_last = at == len(words) - 1
+            return is_partial and is_last and any(words[at] == phrase[0] for phrase in language.nod_phrases)
     return True
 
 
-_ORDERS = frozenset(
-    {("stop",), ("wait",), ("no",), ("cancel",), ("quiet",), ("enough",), ("hold", "on"), ("shut", "up")}
-)
-
-
-def is_order(words: Words) -> bool:
+def is_order(words: Words, locale: str = "en") -> bool:
     """Whether these words are meant for the one who answers, and no rest of what was asked: "stop", "no, wait"."""
+    language = language_of(locale)
+    leads = SOUNDS | language.hesitations | language.nods | language.courtesies
     at = 0
-    while at < len(words) - 1 and (words[at] in _SOUNDS or words[at] in _NODS or words[at] == "please"):
+    while at < len(words) - 1 and words[at] in leads:
         at += 1
-    return words[at : at + 1] in _ORDERS or words[at : at + 2] in _ORDERS
+    return words[at : at + 1] in language.orders or words[at : at + 2] in language.orders

@@ -1,4 +1,5 @@
-"""Whether what was said sounds finished: by its punctuation in any language, and by its last words in English.
+"""Whether what was said sounds finished: by its punctuation, by its last words where their language is known, and in
+English by its grammar.
 
 A person who pauses after "and", "my" or "um", or in the middle of a number, is going on; after a whole question they
 are most likely not. Of everything else nothing is known. Words cannot tell it all ("what time is it" may go on with "in
@@ -9,6 +10,7 @@ import re
 from enum import Enum
 from functools import lru_cache
 
+from voiceserver.languages import Language, language_of
 from voiceserver.words import Words, word_list, words_of
 
 
@@ -19,29 +21,19 @@ class Completeness(Enum):
     """More is to come."""
 
 
-_SOUNDS = word_list("ah eh em er erm hm hmm mm uh uhm um")
-_HESITATIONS = _SOUNDS | {"well"}
+_ENGLISH = language_of("en")
 _UNFINISHED = (
+    ("well",),
     ("let", "me", "think"), ("let", "me", "see"), ("let's", "see"), ("you", "know"), ("i", "mean"), ("hold", "on"),
     ("one", "moment"), ("kind", "of"), ("sort", "of"), ("i", "think"), ("i", "guess"),
     ("tell", "me"), ("show", "me"), ("give", "me"), ("send", "me"), ("remind", "me"), ("let", "me"), ("call", "my"),
     ("in", "eighteen"), ("in", "nineteen"), ("in", "twenty"),
 )  # fmt: skip
-_GOES_ON = word_list("""
-    a an the my your his her its our their this these those some any every each another
-    and or but so because if when while although though unless until whether since then
-    of to from for with at by as into onto than between during without within about under per via
-    i he she we they i'm i'd i'll i've you're you'd you'll he's she's we're we'd we'll we've they're it's that's there's
-    am was were be been being has have had does did would could should will shall can may might must
-    don't doesn't didn't can't couldn't won't wouldn't isn't aren't wasn't
-    very really quite rather too also just only maybe perhaps like which who whose where what how why
-    please tell give make let want need gonna wanna
-    """)
-"""A sentence does not end with one of these, or rarely."""
 _ENDS_ELLIPSIS = word_list(
     "to be do does did can could will would have has had was were am please like too who what how why so"
 )
-"""Of those, what may end a short answer or a question: "of course I can", "I would like to", "why"."""
+"""Of the words that a sentence does not end with, what may end a short answer or a question: "of course I can",
+"I would like to", "why"."""
 _ANSWERS = frozenset(
     {
         *("yes please", "no thanks", "thanks", "thank you", "no thank you", "please do", "not really", "i don't know"),
@@ -63,8 +55,7 @@ _BEGINS_SENTENCE = word_list("""
     count explain describe start stop stops begin repeat spell say sing tell let's please
     i i'm i'd i'll i've we we're we'd you he she they it it's that that's there there's this
     """)
-_DIGITS = word_list("zero oh one two three four five six seven eight nine double triple")
-_NUMBERS = _DIGITS | word_list("""
+_NUMBERS = word_list("""
     ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
     seventy eighty ninety hundred thousand million point
     """)
@@ -86,43 +77,42 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     if _GOING_ON.search(text):
         return Completeness.OPEN
     is_punctuated = _SENTENCE_END.search(text) is not None
-    if not _is_english(locale):
-        return Completeness.COMPLETE if is_punctuated else Completeness.UNKNOWN
-    digits = _digits_at_end(words)
-    if _hesitates(words) or 2 <= digits < _LONG_NUMBER:
+    language = language_of(locale)
+    digits = _digits_at_end(words, language)
+    if _hesitates(words, language) or 2 <= digits < _LONG_NUMBER:
         return Completeness.OPEN
-    if is_punctuated or is_answer(words):
+    if is_punctuated or is_answer(words, locale):
         return Completeness.COMPLETE
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
-    return _by_grammar(_without_lead(words))
+    if language is _ENGLISH:
+        return _by_grammar(_without_lead(words))
+    return Completeness.OPEN if words[-1] in language.goes_on else Completeness.UNKNOWN
 
 
 def without_hesitation(words: Words, locale: str = "en") -> Words:
     """Two texts that ask the same have the same, whatever sounds were made in between."""
-    if not _is_english(locale):  # "um" and "er" are words elsewhere
-        return words
-    return tuple(word for word in words if word not in _SOUNDS)
+    hesitations = language_of(locale).hesitations
+    return tuple(word for word in words if word not in hesitations)
 
 
 def is_answer(words: Words, locale: str = "en") -> bool:
     """Whether this is what people say alone, and need say no more: "yes please"."""
-    return _is_english(locale) and " ".join(words) in _ANSWERS
+    return language_of(locale) is _ENGLISH and " ".join(words) in _ANSWERS
 
 
-def _is_english(locale: str) -> bool:
-    return locale.lower().startswith("en")
+def _hesitates(words: Words, language: Language) -> bool:
+    if words[-1] in language.hesitations:
+        return True
+    return language is _ENGLISH and any(words[-len(phrase) :] == phrase for phrase in _UNFINISHED)
 
 
-def _hesitates(words: Words) -> bool:
-    return words[-1] in _HESITATIONS or any(words[-len(phrase) :] == phrase for phrase in _UNFINISHED)
-
-
-def _digits_at_end(words: Words) -> int:
+def _digits_at_end(words: Words, language: Language) -> int:
     """How many digits, or words of a number, were said last: more than one are being dictated."""
     digits = 0
     for word in reversed(words):
-        if word not in _NUMBERS and not word.isdigit():
+        is_number = word in language.digits or (language is _ENGLISH and word in _NUMBERS)
+        if not is_number and not word.isdigit():
             break
         digits += len(word) if word.isdigit() else 1
     return digits
@@ -140,7 +130,7 @@ def _by_grammar(words: Words) -> Completeness:
         return Completeness.COMPLETE if len(words) > _ENOUGH_WORDS and words[-2] in _PRONOUNS else Completeness.OPEN
     if last in _PARTICLES:
         return Completeness.UNKNOWN
-    if last in _GOES_ON:
+    if last in _ENGLISH.goes_on:
         return Completeness.UNKNOWN if last in _ENDS_ELLIPSIS and len(words) >= _ENOUGH_WORDS else Completeness.OPEN
     if words[0] in _BEGINS_CLAUSE and len(words) < 2 * _ENOUGH_WORDS and words[0] != "when":
         return Completeness.OPEN

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from voiceserver.languages import taken_for
 from voiceserver.negotiation import choose_input, choose_output
 from voiceserver.transport import Transport
 from voicewire.clock import Clock
@@ -80,15 +81,10 @@ async def agree(
 
 def not_understood(locale: str, understood: Sequence[str], stt: str) -> Error | None:
     """A word to a client whose language the recogniser does not know; the session goes on."""
-    known = {_language(tag) for tag in understood}
-    if not known or _language(locale) in known:
+    if taken_for(locale, understood) == locale:
         return None
     message = f"{stt} understands {', '.join(understood)}; what is said in {locale} is taken for that"
     return Error(code=ErrorCode.INVALID_FIELD, message=message, field="locale")
-
-
-def _language(tag: str) -> str:
-    return tag.lower().replace("_", "-").partition("-")[0]
 
 
 async def refuse(transport: Transport, connection: Connection, error: ProtocolError) -> None:

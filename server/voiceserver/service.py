@@ -168,7 +168,7 @@ class Service:
             self.engines,
             self._limits,
             self._session_settings.lead_ms,
-            locales=getattr(self._engines.stt, "locales", ()),
+            locales=self._engines.locales,
             voices=getattr(self._engines.tts, "voices", ()),
         )
 

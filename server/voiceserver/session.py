@@ -8,7 +8,7 @@ carries its turn, and what is stale is dropped in the first line that sees it.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import NamedTuple
 
 from voiceserver.conversation import Conversation
@@ -17,6 +17,7 @@ from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
 from voiceserver.handshake import Agreement
 from voiceserver.hearing import Hearing
 from voiceserver.judging import Judging
+from voiceserver.languages import taken_for
 from voiceserver.lifetime import Lifetime
 from voiceserver.logs import SessionLog
 from voiceserver.loudness import Loudness
@@ -107,6 +108,11 @@ class EngineSet(NamedTuple):
     end_of_turn: EndOfTurn | None = None
 
     @property
+    def locales(self) -> Sequence[str]:
+        """What the recogniser understands; none where it does not say."""
+        return getattr(self.stt, "locales", ())
+
+    @property
     def llm_acts(self) -> bool:
         """What the language model does has effects beyond its words: it is never asked before the turn is committed."""
         return bool(getattr(self.llm, "acts", False))
@@ -164,7 +170,8 @@ class Session:
         if engines.llm_acts:
             own = own._replace(speculation=own.speculation._replace(is_on=False))
         start = agreement.start
-        self._machine = TurnMachine(turn_settings(start.turn_detection, own, locale=start.locale))
+        transcribed_as = taken_for(start.locale, engines.locales)
+        self._machine = TurnMachine(turn_settings(start.turn_detection, own, locale=transcribed_as))
         self._outbox = Outbox(
             connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck
         )
@@ -185,7 +192,7 @@ class Session:
         )
         self._timelines: dict[int, Timeline] = {}
         """Of the turn being spoken and the one being answered."""
-        self._echo = EchoEar()
+        self._echo = EchoEar(transcribed_as)
         self._transcribing = Transcribing(
             engines.stt,
             audio_rate=self._hearing.rate,

@@ -18,8 +18,9 @@ LONGEST_NOD_NS = 3000 * NS_PER_MS
 class SpeechOverReply:
     """Decides for one session. It is told when a reply begins and ends, and asked of the speech over it."""
 
-    def __init__(self, barge_in_ns: int, sure_ns: int) -> None:
+    def __init__(self, barge_in_ns: int, sure_ns: int, locale: str = "en") -> None:
         """Speech is an interruption when it has lasted so long and has words, or so long whatever it is."""
+        self._locale = locale
         self._barge_in_ns = barge_in_ns
         self._sure_ns = sure_ns
         self._is_paused = False
@@ -78,7 +79,7 @@ class SpeechOverReply:
         if utterance.spoken_ns < self._barge_in_ns or utterance.is_echo or utterance.is_faint:
             return False
         if words := utterance.words():
-            is_nod = is_backchannel(words, is_partial=not utterance.is_final)
+            is_nod = is_backchannel(words, self._locale, is_partial=not utterance.is_final)
             return not is_nod or utterance.spoken_ns >= LONGEST_NOD_NS
         if utterance.is_final:
             return False

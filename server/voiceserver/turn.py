@@ -121,7 +121,7 @@ class TurnMachine:
         self._last_turn_id = last_turn_id
         self._utterance: Utterance | None = None
         self._reply: _Reply | None = None
-        self._over = SpeechOverReply(settings.barge_in_ns, settings.barge_in_sure_ns)
+        self._over = SpeechOverReply(settings.barge_in_ns, settings.barge_in_sure_ns, settings.locale)
         self._heard_ns: int | None = None
         self._arrived_ns = 0
         """When the newest audio came; behind a stall of the network that is long after it was spoken."""
@@ -332,7 +332,7 @@ class TurnMachine:
         if reply is None or not self._over.is_interruption(utterance):
             return []
         rest = utterance.own_text()
-        if not utterance.resumes or is_order(words_of(rest)):
+        if not utterance.resumes or is_order(words_of(rest), self._settings.locale):
             return self._cancel_reply(CancelReason.BARGE_IN)
         utterance.prefix, utterance.resumes = utterance.resumes, ""
         self._endpointing.cut_off()

@@ -48,6 +48,32 @@ def test_orders_are_for_the_one_who_answers(said: str, meant: bool) -> None:
     assert is_order(words_of(said)) is meant
 
 
+@pytest.mark.parametrize(
+    ("locale", "nod", "order"),
+    [
+        ("de-DE", "ja, genau", "bitte warte mal"),
+        ("de-AT", "Alles klar.", "halt stopp"),
+        ("fr", "d'accord, je vois", "oui, attends"),
+        ("fr", "bien sûr", "tais-toi"),
+        ("es-MX", "sí, claro", "no, espera"),
+        ("it", "va bene", "aspetta"),
+        ("pt-BR", "tá bom", "por favor, para"),
+        ("nl", "ja hoor", "hou op"),
+        ("hu", "mhm", ""),
+    ],
+)
+def test_each_language_has_nods_and_orders_of_its_own(locale: str, nod: str, order: str) -> None:
+    assert is_backchannel(words_of(nod), locale)
+    assert not is_order(words_of(nod), locale)
+    assert is_order(words_of(order), locale) is bool(order)
+    assert is_backchannel(words_of(order), locale) is not bool(order)
+
+
+def test_the_words_of_another_language_say_something() -> None:
+    assert not is_backchannel(("genau",), "en")
+    assert not is_backchannel(("yeah",), "de")
+
+
 def test_a_partial_transcript_may_yet_become_a_nod() -> None:
     assert is_backchannel(("i",), is_partial=True)
     assert not is_backchannel(("i",))

@@ -69,8 +69,30 @@ def test_of_fragments_nothing_is_known(said: str) -> None:
 def test_a_recogniser_that_punctuates_is_believed_in_any_language() -> None:
     assert completeness("Wie spät ist es?", "de-DE") is Completeness.COMPLETE
     assert completeness("Ich hätte gern,", "de-DE") is Completeness.OPEN
-    assert completeness("und", "de-DE") is Completeness.UNKNOWN
     assert completeness("Good morning.") is Completeness.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("locale", "goes_on", "may_be_all"),
+    [
+        ("de-DE", "ich möchte eine pizza und", "mach bitte das licht an"),
+        ("de", "ich möchte ähm", "was ist das"),
+        ("de", "meine nummer ist vier fünf drei", "guten morgen"),
+        ("fr-FR", "je voudrais une pizza et", "prends cette pizza"),
+        ("fr", "c'est euh", "quelle heure est-il"),
+        ("es", "quisiera una pizza y", "dime la hora"),
+        ("it", "vorrei una pizza con", "che ore sono"),
+        ("pt-BR", "gostaria de uma pizza com", "que horas são"),
+        ("nl", "ik wil een pizza en", "hoe laat is het"),
+    ],
+)
+def test_in_other_languages_the_last_word_tells_who_goes_on(locale: str, goes_on: str, may_be_all: str) -> None:
+    assert completeness(goes_on, locale) is Completeness.OPEN
+    assert completeness(may_be_all, locale) is Completeness.UNKNOWN
+
+
+def test_of_a_language_that_is_not_known_nothing_is() -> None:
+    assert completeness("mennyi az idő és", "hu") is Completeness.UNKNOWN
 
 
 def test_a_hesitation_is_none_less_for_being_punctuated() -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from benchmarks.heard import barge_in
 from tests.voiceserver.stages import LOUD, Caller, Script, converse, opened
+from voiceserver.engines.scripted.llm import ScriptedLlm
+from voiceserver.engines.scripted.stt import ScriptedStt
 from voicewire.formats import Codec
 from voicewire.frames import AudioFrame, FrameKind
 from voicewire.marks import Mark
@@ -105,14 +107,9 @@ def test_a_held_answer_makes_no_more_than_its_beginning() -> None:
     assert 0 < ledger.wasted_tts_ms < 1000
 
 
-def test_a_language_model_that_acts_is_never_asked_before_the_commit(monkeypatch: object) -> None:
-    from voiceserver.engines.scripted.llm import ScriptedLlm
-
-    ScriptedLlm.acts = True  # type: ignore[attr-defined]
-    try:
-        caller = converse_as_people_do(ask)
-    finally:
-        del ScriptedLlm.acts  # type: ignore[attr-defined]
+def test_a_language_model_that_acts_is_never_asked_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScriptedLlm, "acts", True, raising=False)
+    caller = converse_as_people_do(ask)
     told = marks(caller, 1)
     assert told[Mark.LLM_REQUESTED] >= told[Mark.TURN_COMMITTED]
 
@@ -143,6 +140,33 @@ def test_a_nod_pauses_the_reply_which_goes_on_and_is_heard_whole() -> None:
         (2, TurnOutcome.NO_SPEECH),
         (1, TurnOutcome.COMPLETED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("locale", "understood", "said", "stops"),
+    [
+        ("de-DE", (), "ja genau", False),
+        ("de-DE", (), "warte mal", True),
+        ("en-US", (), "ja genau", True),
+        ("de-DE", ("en-US",), "yeah okay", False),
+    ],
+    ids=["german nod", "german order", "german in english", "german by a recogniser of english"],
+)
+def test_nods_are_those_of_the_language_that_speech_is_taken_for(
+    locale: str, understood: tuple[str, ...], said: str, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller, locale=locale)
+        await caller.speak(1000, 1600, 300, 8000)
+
+    if understood:
+        monkeypatch.setattr(ScriptedStt, "locales", understood, raising=False)
+    caller = converse_as_people_do(
+        script,
+        stt=f"scripted(text='zähl bis zehn|{said}', final=50ms)",
+        llm="scripted(text='Eins zwei drei vier fünf sechs sieben acht neun zehn.')",
+    )
+    assert [cancelled.turn_id for cancelled in caller.all(ReplyCancelled)] == ([1] if stops else [])
 
 
 def test_who_goes_on_takes_the_answer_back_and_is_answered_once() -> None:
