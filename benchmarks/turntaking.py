@@ -46,6 +46,12 @@ CLOUD: Flags = {
 """Engines with the delays of services. A word comes into a partial transcript when it has been said: the partials of
 pocketsphinx hold all of an utterance 10 ms before its end (median of 79; quartiles 80 ms before and 60 ms after)."""
 
+LIKELY = (
+    "what can you do|what time is it|what day is it|what is the weather like|what is your name|who are you|how are you"
+    "|tell me a joke|tell me a story|tell me a long story|count to ten|go on|what were you saying|good night"
+)
+"""What the author of the scripted persona counts on: an example for each rule that it has."""
+
 OFF: Flags = {"endpointing": "fixed", "speculation": "false", "resume_ms": 0}
 """Turns taken by silence alone, and never taken back."""
 
@@ -58,6 +64,7 @@ CONFIGURATIONS: Mapping[str, Flags] = {
     "adaptive, no speculation": {"speculation": "false"},
     "adaptive, speculation": {},
     "the same, transcript after 100 ms": {"hangover_ms": 100},
+    "the same, likely questions known": {"hangover_ms": 100, "anticipate": LIKELY},
     "the same, partials 150 ms late": {"hangover_ms": 100, "stt": "scripted(final=250ms, lag=150ms)"},
     "the same, words known 150 ms early": {"hangover_ms": 100, "stt": "scripted(final=250ms, early=150ms)"},
     "the same, voice at 0.9 of real time": {"hangover_ms": 100, "tts": "scripted(ttfb=150ms, rtf=0.9)"},

@@ -16,7 +16,7 @@ from voicewire.messages import TurnDetection
 DEFAULTS = ServerSettings()
 
 TURN_TAKING = (
-    *("silence_ms", "endpointing", "resume_ms", "speculation", "speculation_tries", "speculation_waste"),
+    *("silence_ms", "endpointing", "resume_ms", "speculation", "speculation_tries", "speculation_waste", "anticipate"),
     *("hangover_ms", "commit_timeout_ms", "barge_in", "barge_in_ms", "barge_in_sure_ms"),
 )
 """Settings of when a turn ends, when an answer is begun, and what interrupts it."""
@@ -46,6 +46,7 @@ def option(field: str) -> Any:
         metavar = "|".join(kind)
     elif get_origin(kind) is tuple:
         told = " May be repeated."
+        metavar = "TEXT" if field == "anticipate" else metavar
     elif field in set(Role):
         metavar = "ENGINE"
     elif field.startswith("sessions"):
@@ -67,11 +68,13 @@ def _kind(hint: Any) -> Any:
 
 def of_turns(given: Mapping[str, object]) -> dict[str, str | None]:
     """The settings of turn-taking among `given`, as text; None is not given."""
-    return {name: None if given.get(name) is None else as_text(given[name]) for name in TURN_TAKING}
+    return {name: None if given.get(name) in (None, []) else as_text(given[name]) for name in TURN_TAKING}
 
 
 def as_text(value: object) -> str:
     """A value as the environment would say it."""
+    if isinstance(value, list | tuple):
+        return "|".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -83,7 +86,7 @@ def as_given(field: str, text: str) -> str:
 def values(settings: Mapping[str, str], called: Callable[[str], str] = flag) -> dict[str, bool | int | str]:
     """Settings of turn-taking from text; `called` names one in errors. Raises SettingsError, a ValueError."""
     found = {name: value(name, text, called(name)) for name, text in settings.items()}
-    return {name: each if isinstance(each, bool | int) else str(each) for name, each in found.items()}
+    return {name: each if isinstance(each, bool | int) else as_text(each) for name, each in found.items()}
 
 
 def asked_of_server(flags: Mapping[str, str | None], url: str) -> dict[str, bool | int | str]:

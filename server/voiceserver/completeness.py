@@ -86,7 +86,7 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
     if language is _ENGLISH:
-        return _by_grammar(_without_lead(words))
+        return _by_grammar(words[lead(words) :])
     return Completeness.OPEN if words[-1] in language.goes_on else Completeness.UNKNOWN
 
 
@@ -94,6 +94,13 @@ def without_hesitation(words: Words, locale: str = "en") -> Words:
     """Two texts that ask the same have the same, whatever sounds were made in between."""
     hesitations = language_of(locale).hesitations
     return tuple(word for word in words if word not in hesitations)
+
+
+def lead(words: Words, locale: str = "en") -> int:
+    """How many words a sentence begins with before it begins: "okay please"."""
+    if language_of(locale) is not _ENGLISH:
+        return 0
+    return next((at for at, word in enumerate(words) if word not in _LEADS), max(0, len(words) - 1))
 
 
 def is_answer(words: Words, locale: str = "en") -> bool:
@@ -116,12 +123,6 @@ def _digits_at_end(words: Words, language: Language) -> int:
             break
         digits += len(word) if word.isdigit() else 1
     return digits
-
-
-def _without_lead(words: Words) -> Words:
-    """Without what a sentence may begin with before it begins."""
-    begins = next((at for at, word in enumerate(words) if word not in _LEADS), len(words) - 1)
-    return words[begins:]
 
 
 def _by_grammar(words: Words) -> Completeness:

@@ -253,6 +253,7 @@ def _session_settings(settings: ServerSettings) -> SessionSettings:
                 is_on=settings.speculation and settings.pipeline is Pipeline.OVERLAPPED,
                 tries=settings.speculation_tries,
                 wasted_tokens=settings.speculation_waste,
+                anticipated=settings.anticipate,
             ),
             commit_timeout_ns=settings.commit_timeout_ms * NS_PER_MS,
             barge_in=settings.barge_in,

@@ -104,6 +104,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             "A session that has wasted so many tokens, read and written, begins no answers early.", ge=0, le=10_000_000
         ),
     ] = 100_000
+    anticipate: Annotated[
+        tuple[str, ...],
+        _about("What callers are likely to say, with | between: it is answered before they have said all of it."),
+    ] = ()
     hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
     commit_timeout_ms: Annotated[
         int, _about("How long after the silence a turn waits for its transcript.", ge=0, le=30_000)
@@ -205,6 +209,8 @@ _HINTS = get_type_hints(ServerSettings, include_extras=True)
 _LISTS = {field for field, hint in _HINTS.items() if get_origin(hint.__origin__) is tuple}
 _SECRETS = {field for field, hint in _HINTS.items() if (hint.__metadata__[0].extra or {}).get("secret")}
 _SEPARATOR = re.compile(r"[\s,]+")
+_SENTENCES = {"anticipate"}
+"""Lists of texts that have spaces and commas of their own."""
 
 
 def load(
@@ -289,6 +295,10 @@ def _convert(given: _Given, type_: Any) -> Any:
         raise SettingsError(f"{given.called}: must be {expects}{got}") from None
 
 
+def _parts(field: str, text: str) -> list[str]:
+    return [part.strip() for part in text.split("|")] if field in _SENTENCES else _SEPARATOR.split(text)
+
+
 def _convert_list(given: _Given) -> tuple[str, ...]:
     """A flag that can be repeated, a TOML array, or one text with commas or spaces between."""
     try:
@@ -296,7 +306,7 @@ def _convert_list(given: _Given) -> tuple[str, ...]:
     except msgspec.ValidationError:
         raise SettingsError(f"{given.called}: must be text, or a list of texts") from None
     if given.is_text:
-        items = [part for item in items for part in _SEPARATOR.split(item)]
+        items = [part for item in items for part in _parts(given.field, item)]
     values = tuple(item for item in items if item)
     if given.field == "allow_origin":
         try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from voiceserver.anticipation import Anticipation
 from voiceserver.completeness import Completeness, completeness, is_answer, without_hesitation
 from voiceserver.engines.roles import ChatMessage, TokenUsage
 from voiceserver.words import Words, words_of
@@ -28,6 +29,8 @@ class SpeculationSettings(NamedTuple):
     """Answers begun for one turn, at most."""
     wasted_tokens: int = 100_000
     """When a session has wasted so many tokens, read and written, it begins no more answers early."""
+    anticipated: tuple[str, ...] = ()
+    """What callers are likely to say: an answer is begun as soon as only one of these can follow."""
 
 
 class Speculator:
@@ -40,6 +43,7 @@ class Speculator:
         self._tries = 0
         self._given_up = False
         self._words: Words | None = None
+        self._anticipation = Anticipation(settings.anticipated, locale)
 
     @property
     def words(self) -> Words | None:
@@ -54,20 +58,26 @@ class Speculator:
     def wasted(self, tokens: int) -> None:
         self._wasted_tokens += tokens
 
-    def may_begin(self, text: str, *, is_stable: bool, silence_ns: int) -> bool:
-        """Whether to begin an answer to this text, given that the user has been silent for so long."""
+    def worth_answering(self, text: str, *, is_stable: bool, silence_ns: int) -> str | None:
+        """What to begin an answer to, given this text and that the user has been silent for so long: the text, or what
+        it will have become; None where to wait."""
         settings = self._settings
         words = self._asked(text)
         if not settings.is_on or not words or self._words is not None or self._given_up:
-            return False
+            return None
         if self._wasted_tokens >= settings.wasted_tokens or self._tries >= settings.tries:
-            return False
+            return None
         if silence_ns >= settings.silence_ns:
-            return True
-        # While the user speaks only what sounds complete is tried.
+            return text
+        # While the user speaks only what sounds complete is tried, or what is likely to go on in one way.
         is_kept = settings.tries - self._tries <= KEPT_FOR_SILENCE
+        if not is_stable or is_kept:
+            return None
+        if (anticipated := self._anticipation.completed(words)) is not None:
+            return anticipated
         is_sentence = len(words) >= SENTENCE_WORDS or is_answer(words, self._locale)
-        return is_stable and is_sentence and not is_kept and completeness(text, self._locale) is Completeness.COMPLETE
+        is_complete = completeness(text, self._locale) is Completeness.COMPLETE
+        return text if is_sentence and is_complete else None
 
     def begun(self, text: str) -> int:
         """An answer to this text is being made, held back. Returns its number in the turn."""
@@ -75,9 +85,12 @@ class Speculator:
         self._tries += 1
         return self._tries
 
-    def is_void(self, text: str) -> bool:
-        """Whether the answer held back is to something else than this."""
-        return self._words is not None and self._words != self._asked(text)
+    def is_void(self, text: str, *, is_all: bool) -> bool:
+        """Whether the answer held back is to something else than this; unless it `is_all`, this may yet become that."""
+        if self._words is None:
+            return False
+        words = self._asked(text)
+        return words != (self._words if is_all else self._words[: len(words)])
 
     def _asked(self, text: str) -> Words:
         """What an answer depends on: recognisers differ in whether they write an "um", and it asks nothing."""

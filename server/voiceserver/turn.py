@@ -410,7 +410,7 @@ class TurnMachine:
             effects.append(AbandonTranscription(turn_id))
         if not utterance.prefix:
             self._endpointing.ended_well()
-        if self._speculator.is_void(text):
+        if self._speculator.is_void(text, is_all=True):
             effects += self._drop_speculation(utterance)
         is_ready = self._speculator.words is not None
         answer = AdoptSpeculation(turn_id, self._speculator.attempt, text) if is_ready else StartReply(turn_id, text)
@@ -451,12 +451,14 @@ class TurnMachine:
         if utterance is None:
             return []
         text = utterance.text()
-        effects = self._drop_speculation(utterance) if self._speculator.is_void(text) else []
+        is_void = self._speculator.is_void(text, is_all=utterance.transcribed)
+        effects = self._drop_speculation(utterance) if is_void else []
         if self._reply is not None or utterance.is_echo:
             return effects
         silence_ns = utterance.silence_ns if utterance.speaking else self._settings.speculation.silence_ns
-        if self._speculator.may_begin(text, is_stable=utterance.is_stable, silence_ns=silence_ns):
-            effects.append(BeginSpeculation(utterance.turn_id, self._speculator.begun(text), text))
+        asked = self._speculator.worth_answering(text, is_stable=utterance.is_stable, silence_ns=silence_ns)
+        if asked is not None:
+            effects.append(BeginSpeculation(utterance.turn_id, self._speculator.begun(asked), asked))
         return effects
 
     def _drop_speculation(self, utterance: Utterance) -> list[Effect]:

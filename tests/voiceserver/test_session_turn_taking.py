@@ -92,6 +92,24 @@ def test_an_answer_to_what_was_not_said_is_never_heard_and_is_counted() -> None:
     assert "".join(token.text for token in caller.all(LlmToken)) == "One two three."
 
 
+def test_what_is_anticipated_is_answered_sooner_and_kept_as_it_was_said() -> None:
+    likely, unlikely = (
+        converse_as_people_do(
+            ask, anticipate=texts, stt="scripted(text='so what can you do', final=250ms, partial=200ms, lag=200ms)"
+        )
+        for texts in (("What can you do?",), ("What can you see?",))
+    )
+    took = [
+        marks(caller, 1)[Mark.REPLY_FIRST_FRAME_SENT] - marks(caller, 1)[Mark.AUDIO_LAST_SPEECH]
+        for caller in (likely, unlikely)
+    ]
+    assert took[1] - took[0] > 100
+    for caller in (likely, unlikely):
+        assert [final.text for final in caller.all(TranscriptFinal)] == ["so what can you do"]
+    hits = [end.speculation for caller in (likely, unlikely) for end in caller.all(TurnEnd)]
+    assert [(told.started, told.hit) for told in hits if told is not None] == [(1, 1), (2, 1)]
+
+
 def test_a_held_answer_makes_no_more_than_its_beginning() -> None:
     async def script(caller: Caller) -> None:
         await opened(caller, turn_detection={"silence_ms": 10_000, "endpointing": "fixed"})

@@ -35,6 +35,7 @@ ANOTHER = {
     "speculation": "false",
     "speculation_tries": "2",
     "speculation_waste": "100",
+    "anticipate": "what can you do | tell me a story, please|",
     "hangover_ms": "250",
     "commit_timeout_ms": "900",
     "barge_in": "false",
@@ -81,6 +82,7 @@ resume_ms = 500
 speculation = false
 speculation_tries = 2
 speculation_waste = 100
+anticipate = ["what can you do", "tell me a story, please"]
 hangover_ms = 250
 commit_timeout_ms = 900
 barge_in = false
@@ -126,6 +128,7 @@ PARSED = ServerSettings(
     speculation=False,
     speculation_tries=2,
     speculation_waste=100,
+    anticipate=("what can you do", "tell me a story, please"),
     hangover_ms=250,
     commit_timeout_ms=900,
     barge_in=False,

@@ -12,7 +12,9 @@ SILENT = ON.silence_ns
 
 
 def may(speculator: Speculator, text: str, *, stable: bool = True, silence_ns: int = 0) -> bool:
-    return speculator.may_begin(text, is_stable=stable, silence_ns=silence_ns)
+    asked = speculator.worth_answering(text, is_stable=stable, silence_ns=silence_ns)
+    assert asked in (None, text)
+    return asked is not None
 
 
 def test_while_the_user_speaks_only_what_is_stable_and_complete_is_answered() -> None:
@@ -44,10 +46,10 @@ def test_one_answer_is_held_at_a_time_and_it_is_void_when_other_words_were_said(
     speculator = Speculator(ON)
     assert speculator.begun("What time is it?") == 1
     assert not may(speculator, "what time is it now", silence_ns=SILENT)
-    assert not speculator.is_void("what time is it")
-    assert speculator.is_void("what time is it now")
+    assert not speculator.is_void("what time is it", is_all=True)
+    assert speculator.is_void("what time is it now", is_all=True)
     speculator.dropped()
-    assert not speculator.is_void("anything")
+    assert not speculator.is_void("anything", is_all=True)
     assert may(speculator, "what time is it now")
 
 
@@ -55,15 +57,44 @@ def test_a_hesitation_asks_nothing() -> None:
     speculator = Speculator(ON)
     assert not may(speculator, "um", silence_ns=SILENT)
     speculator.begun("um what time is it")
-    assert not speculator.is_void("What time, er, is it? Mm.")
-    assert speculator.is_void("um what time was it")
+    assert not speculator.is_void("What time, er, is it? Mm.", is_all=True)
+    assert speculator.is_void("um what time was it", is_all=True)
 
 
 def test_what_is_a_hesitation_in_english_may_be_a_word_elsewhere() -> None:
     speculator = Speculator(ON, "de-DE")
     speculator.begun("er kommt")
-    assert speculator.is_void("um er kommt")
-    assert speculator.is_void("kommt")
+    assert speculator.is_void("um er kommt", is_all=True)
+    assert speculator.is_void("kommt", is_all=True)
+
+
+ANTICIPATING = ON._replace(anticipated=("What can you do?", "tell me a story", "tell me a joke"))
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("what can", "What can you do?"),
+        ("Okay, um, what can you", "okay What can you do?"),
+        ("what can you do", "what can you do"),
+        ("what", None),
+        ("tell me a", None),
+        ("tell me an old", "tell me an old"),
+    ],
+)
+def test_what_is_anticipated_is_answered_before_it_is_said(said: str, answered: str | None) -> None:
+    assert Speculator(ANTICIPATING).worth_answering(said, is_stable=True, silence_ns=0) == answered
+    assert Speculator(ANTICIPATING).worth_answering(said, is_stable=False, silence_ns=0) is None
+
+
+def test_an_answer_to_what_is_anticipated_is_void_when_something_else_was_said() -> None:
+    speculator = Speculator(ANTICIPATING)
+    speculator.begun("What can you do?")
+    for said in ("what", "what can you", "what can you do"):
+        assert not speculator.is_void(said, is_all=False)
+    assert speculator.is_void("what could you", is_all=False)
+    assert speculator.is_void("what can you do for me", is_all=False)
+    assert speculator.is_void("what can you", is_all=True)
 
 
 def test_the_last_tries_are_kept_for_the_silence_and_then_there_are_none() -> None:

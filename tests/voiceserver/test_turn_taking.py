@@ -135,6 +135,28 @@ def test_words_that_may_change_or_go_on_are_answered_at_the_first_short_silence(
     assert of(BeginSpeculation, book.hears(1100, 1000)) == [BeginSpeculation(1, 1, "good morning")]
 
 
+def test_what_is_anticipated_is_answered_before_it_is_said_and_given_when_it_was() -> None:
+    speculation = SpeculationSettings(is_on=True, anticipated=("what can you do", "tell me a joke"))
+    right, wrong = (
+        Playbook(SETTINGS._replace(speculation=speculation)),
+        Playbook(SETTINGS._replace(speculation=speculation)),
+    )
+    for book in (right, wrong):
+        book.starts(0)
+        assert of(BeginSpeculation, book.partly(600, "what can")) == [BeginSpeculation(1, 1, "what can you do")]
+        assert of(DropSpeculation, book.partly(800, "what can you")) == []
+        assert of(DropSpeculation, book.hears(1100, 1000)) == []
+        book.stops(1200, 1000)
+    right.finally_(1210, "what can you do")
+    right.hears(1260)
+    assert right.waits(1300)[-1] == AdoptSpeculation(1, 1, "what can you do")
+    effects = wrong.finally_(1210, "what can you")
+    assert [each for each in effects if isinstance(each, DropSpeculation | BeginSpeculation)] == [
+        DropSpeculation(1, 1),
+        BeginSpeculation(1, 2, "what can you"),
+    ]
+
+
 def test_an_answer_to_other_words_than_were_said_is_thrown_away_and_begun_anew() -> None:
     book = Playbook()
     book.starts(0)
@@ -446,7 +468,18 @@ def test_what_was_typed_is_never_joined_to_speech() -> None:
 # --- whatever happens
 
 WORDS = st.sampled_from(
-    ["", "mm-hm", "stop", "what time is it", "um what time is it", "what time is it in", "good morning", "It is ten"]
+    [
+        "",
+        "mm-hm",
+        "stop",
+        "what time",
+        "what time is it in london",
+        "what time is it",
+        "um what time is it",
+        "what time is it in",
+        "good morning",
+        "It is ten",
+    ]
 )
 TURNS = st.integers(1, 6)
 SEGMENTS = st.integers(0, 3)
@@ -475,7 +508,8 @@ EVENTS: st.SearchStrategy[Callable[[int], Event]] = st.one_of(
 def test_nothing_is_given_before_the_commit_and_nothing_thrown_away_is_ever_given(
     script: list[tuple[int, Callable[[int], Event]]],
 ) -> None:
-    machine = TurnMachine(SETTINGS)
+    speculation = SpeculationSettings(is_on=True, anticipated=("what time is it in london", "good morning"))
+    machine = TurnMachine(SETTINGS._replace(speculation=speculation))
     now = 0
     held: BeginSpeculation | None = None
     replying: int | None = None

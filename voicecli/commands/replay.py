@@ -61,6 +61,7 @@ def replay(
     speculation: Annotated[bool | None, option("speculation")] = None,
     speculation_tries: Annotated[str | None, option("speculation_tries")] = None,
     speculation_waste: Annotated[str | None, option("speculation_waste")] = None,
+    anticipate: Annotated[list[str] | None, option("anticipate")] = None,
     hangover_ms: Annotated[str | None, option("hangover_ms")] = None,
     commit_timeout_ms: Annotated[str | None, option("commit_timeout_ms")] = None,
     barge_in: Annotated[bool | None, option("barge_in")] = None,
