@@ -102,7 +102,7 @@ class TurnSettings(NamedTuple):
     barge_in_sure_ns: int = 200 * NS_PER_MS
     """Speech over a reply that lasts so long cancels it though nothing was understood; before, it takes words."""
     resume_ns: int = 0
-    """Who goes on so shortly after the commit had not finished. 0: the turn stays as it was."""
+    """Who goes on so shortly after the commit had not finished. 0: the turn stays as it was, whenever they began."""
     speculation: SpeculationSettings = SpeculationSettings()
 
 
@@ -215,7 +215,8 @@ class TurnMachine:
         if reply is not None:
             # Who began early may falter ("um"), and goes on; but not once there was an answer to speak to.
             is_early = bool(utterance.resumes) or event.at_ns <= reply.committed_ns + self._settings.resume_ns
-            utterance.resumes = reply.to if is_early and event.reply_heard_ns < ANSWERED_NS else ""
+            may_resume = self._settings.resume_ns > 0 and event.reply_heard_ns < ANSWERED_NS
+            utterance.resumes = reply.to if is_early and may_resume else ""
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
             if not self._over.was_deceived and not event.is_faint:
                 effects += self._pause_reply(now_ns)

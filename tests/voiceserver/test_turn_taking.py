@@ -389,6 +389,14 @@ def test_a_second_later_or_with_an_order_it_is_an_interruption() -> None:
         assert of(CancelReply, effects) == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
+def test_without_resumption_nobody_takes_a_turn_back_though_they_began_before_its_commit() -> None:
+    for resume_ms, reason in ((0, CancelReason.BARGE_IN), (1, CancelReason.RESUMED)):
+        book = Playbook(SETTINGS._replace(resume_ns=resume_ms * NS_PER_MS)).replying()
+        book.at(1340, SpeechStarted(1280 * NS_PER_MS))
+        book.hears(1500, 1500)
+        assert of(CancelReply, book.partly(1500, "in london", turn=2)) == [CancelReply(1, reason)]
+
+
 def test_who_has_heard_some_of_the_answer_speaks_to_it() -> None:
     for heard_ms, reason in ((499, CancelReason.RESUMED), (500, CancelReason.BARGE_IN)):
         book = Playbook().replying()
