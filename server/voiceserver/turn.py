@@ -263,8 +263,10 @@ class TurnMachine:
     def _audio_ended(self, now_ns: int) -> list[Effect]:
         utterance = self._utterance
         if utterance is not None and not utterance.speaking:
+            # One that is late, or told again, must not have the transcript waited for anew.
+            reached_ns = self._silence_reached_ns(utterance)
             utterance.ended = True
-            utterance.ended_ns = now_ns
+            utterance.ended_ns = now_ns if reached_ns is None else min(reached_ns, now_ns)
         if utterance is not None or self._settings.mode is TurnDetectionMode.VAD:
             return []
         # Somebody pressed to talk and said nothing: they wait for an answer, and this is it.
