@@ -169,7 +169,7 @@ class TurnMachine:
                 effects += self._text_entered(event, now_ns)
             case Interrupted(turn_id):
                 if turn_id == self.reply_id:
-                    effects += self._cancel_reply(CancelReason.INTERRUPT)
+                    effects += self._cancel_reply(CancelReason.INTERRUPT, silent_ns=now_ns)
             case ReplyFinished(turn_id):
                 if turn_id == self.reply_id:
                     self._reply = None
@@ -178,7 +178,7 @@ class TurnMachine:
             case ReplyFailed(turn_id, code, message):
                 if turn_id == self.reply_id:
                     effects.append(ReportError(turn_id, code, message))
-                    effects += self._cancel_reply(CancelReason.FAILED)
+                    effects += self._cancel_reply(CancelReason.FAILED, silent_ns=now_ns)
             case SpeculationFailed(turn_id, attempt):
                 effects += self._speculation_failed(turn_id, attempt)
             case SpeculationWasted(tokens):
@@ -478,11 +478,12 @@ class TurnMachine:
 
     # --- the reply
 
-    def _cancel_reply(self, reason: CancelReason) -> list[Effect]:
+    def _cancel_reply(self, reason: CancelReason, *, silent_ns: int | None = None) -> list[Effect]:
+        """`silent_ns` where nobody's voice did it: what is being spoken may be the reply's echo all the same."""
         turn_id = self.reply_id
         if turn_id is None:
             return []
         self._reply = None
-        self._over.reply_ended(None)
+        self._over.reply_ended(silent_ns)
         outcome = TurnOutcome.FAILED if reason is CancelReason.FAILED else TurnOutcome.CANCELLED
         return [CancelReply(turn_id, reason), EndTurn(turn_id, outcome)]
