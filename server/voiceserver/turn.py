@@ -473,6 +473,8 @@ class TurnMachine:
         if utterance is None or (turn_id, attempt) != (utterance.turn_id, self._speculator.attempt):
             return []
         effects = self._drop_speculation(utterance)
+        if not effects:
+            return []  # it was thrown away before, and failed at that
         self._speculator.failed()
         return effects
 

@@ -194,6 +194,15 @@ def test_when_an_engine_fails_at_it_the_turn_is_answered_at_its_commit() -> None
     assert book.waits(1300)[-1] == StartReply(1, QUESTION)
 
 
+def test_one_that_fails_when_it_was_thrown_away_keeps_no_other_from_being_begun() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    assert of(DropSpeculation, book.partly(1000, f"{QUESTION} in the")) == [DropSpeculation(1, 1)]
+    assert book.at(1010, SpeculationFailed(1, 1)) == []
+    assert of(BeginSpeculation, book.stops(1400, 1200)) == [BeginSpeculation(1, 2, f"{QUESTION} in the")]
+
+
 # --- the silence that commits
 
 
