@@ -73,6 +73,8 @@ _ENOUGH_WORDS = 3
 """A sentence has as many words, or more."""
 
 _SENTENCE_END = re.compile(r"[.!?。！？]['\")\]”’]*\s*$")
+_QUESTION_END = re.compile(r"[?？]['\")\]”’]*\s*$")
+"""Nobody dictates a number so: "What is 15 plus 27?"."""
 _GOING_ON = re.compile(r"([,;:，；：–—-]|\.\.\.|…)\s*$")
 
 
@@ -88,7 +90,8 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     if not locale.lower().startswith("en"):
         return Completeness.COMPLETE if is_punctuated else Completeness.UNKNOWN
     digits = _digits_at_end(words)
-    if _hesitates(words) or 2 <= digits < _LONG_NUMBER:
+    is_dictated = 2 <= digits < _LONG_NUMBER and not _QUESTION_END.search(text)
+    if _hesitates(words) or is_dictated:
         return Completeness.OPEN
     if is_punctuated or " ".join(words) in _ANSWERS:
         return Completeness.COMPLETE
