@@ -65,6 +65,8 @@ _ENOUGH_WORDS = 3
 """A sentence has as many words, or more."""
 
 _SENTENCE_END = re.compile(r"[.!?。！？]['\")\]”’]*\s*$")
+_QUESTION_END = re.compile(r"[?？]['\")\]”’]*\s*$")
+"""Nobody dictates a number so: "What is 15 plus 27?"."""
 _GOING_ON = re.compile(r"([,;:，；：–—-]|\.\.\.|…)\s*$")
 
 
@@ -79,7 +81,8 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     is_punctuated = _SENTENCE_END.search(text) is not None
     language = language_of(locale)
     digits = _digits_at_end(words, language)
-    if _hesitates(words, language) or 2 <= digits < _LONG_NUMBER:
+    is_dictated = 2 <= digits < _LONG_NUMBER and not _QUESTION_END.search(text)
+    if _hesitates(words, language) or is_dictated:
         return Completeness.OPEN
     if is_punctuated or is_answer(words, locale):
         return Completeness.COMPLETE

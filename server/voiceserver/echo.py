@@ -34,7 +34,7 @@ class EchoEar:
         self._over_reply: set[int] = set()
         """Segments of the turn being spoken that began over a reply."""
         self._said = ""
-        """By the reply that was heard to its end last."""
+        """By the reply that was over last, and that no voice cancelled."""
 
     def segment_began(self, segment: int, *, is_over_reply: bool) -> None:
         if segment == 0:
@@ -43,7 +43,7 @@ class EchoEar:
             self._over_reply.add(segment)
 
     def reply_ended(self, text: str) -> None:
-        """With the words that were heard of it; "" for one that was cancelled: whoever did that speaks themselves."""
+        """With what was heard of it; "" for one that speech cancelled: whoever did that speaks themselves."""
         self._said = text
 
     def judge(

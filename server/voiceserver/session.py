@@ -499,6 +499,8 @@ class Session:
         self._outbox.drop_reply(cancel.turn_id)
         if cancel.reason is CancelReason.RESUMED:
             self.conversation.take_back()
+        is_by_voice = cancel.reason in (CancelReason.BARGE_IN, CancelReason.RESUMED)
+        self._echo.reply_ended("" if is_by_voice else self._speaking.text(now_ns))
         heard_ms, heard_text = self._speaking.heard(now_ns)
         self._outbox.put(
             ReplyCancelled(turn_id=cancel.turn_id, reason=cancel.reason, heard_ms=heard_ms, heard_text=heard_text)
@@ -513,7 +515,8 @@ class Session:
         if self._speaking.turn_id == end.turn_id:
             heard = self._speaking.heard(self._clock.now_ns()).text
             self.conversation.user_heard(heard)
-            self._echo.reply_ended(heard if end.outcome is TurnOutcome.COMPLETED else "")
+            if end.outcome is TurnOutcome.COMPLETED:
+                self._echo.reply_ended(heard)
             reply = self._speaking.end()
             self._lifetime.active(self._clock.now_ns())
         elif end.outcome is not TurnOutcome.CANCELLED:

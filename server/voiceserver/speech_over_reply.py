@@ -45,10 +45,10 @@ class SpeechOverReply:
     def reply_begun(self) -> None:
         self._silent_ns = None
 
-    def reply_ended(self, heard_out_ns: int | None) -> None:
-        """Heard to its end then, or cancelled."""
+    def reply_ended(self, silent_ns: int | None) -> None:
+        """Heard to its end then, or stopped by something else than speech; None where speech cancelled it."""
         self._is_paused = False
-        self._silent_ns = heard_out_ns
+        self._silent_ns = silent_ns
         self._false_alarms = 0
 
     def pause(self, now_ns: int) -> bool:

@@ -51,7 +51,10 @@ class SpokenText:
         self._clauses[-1].is_whole = True
 
     def heard(self, played_ms: float) -> str:
-        """The words of which at least half was played. Without word times they are spread evenly over their clause."""
+        """The words of which at least half was played. Without word times they are spread evenly over their clause; one
+        that has no audio goes with what was played before it."""
+        if played_ms <= 0:
+            return ""
         played = played_ms * self._rate / 1000
         end_char = 0
         for spoken in self._clauses:

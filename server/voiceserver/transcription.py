@@ -78,6 +78,9 @@ class Transcription:
                     self._emit(PartialTranscribed(self.turn_id, self.segment, transcript.text, transcript.stable_chars))
             failure = "the speech recogniser ended without a final transcript"
         except EngineError as error:
+            if self._is_through:
+                self._log.warning("engine failed after its final transcript", turn=self.turn_id, reason=str(error))
+                return
             failure = str(error)
         self._is_through = True
         self._emit(TranscriptionFailed(self.turn_id, self.segment, failure))

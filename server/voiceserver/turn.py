@@ -102,7 +102,7 @@ class TurnSettings(NamedTuple):
     barge_in_sure_ns: int = 200 * NS_PER_MS
     """Speech over a reply that lasts so long cancels it though nothing was understood; before, it takes words."""
     resume_ns: int = 0
-    """Who goes on so shortly after the commit had not finished. 0: the turn stays as it was."""
+    """Who goes on so shortly after the commit had not finished. 0: the turn stays as it was, whenever they began."""
     speculation: SpeculationSettings = SpeculationSettings()
 
 
@@ -169,7 +169,7 @@ class TurnMachine:
                 effects += self._text_entered(event, now_ns)
             case Interrupted(turn_id):
                 if turn_id == self.reply_id:
-                    effects += self._cancel_reply(CancelReason.INTERRUPT)
+                    effects += self._cancel_reply(CancelReason.INTERRUPT, silent_ns=now_ns)
             case ReplyFinished(turn_id):
                 if turn_id == self.reply_id:
                     self._reply = None
@@ -178,7 +178,7 @@ class TurnMachine:
             case ReplyFailed(turn_id, code, message):
                 if turn_id == self.reply_id:
                     effects.append(ReportError(turn_id, code, message))
-                    effects += self._cancel_reply(CancelReason.FAILED)
+                    effects += self._cancel_reply(CancelReason.FAILED, silent_ns=now_ns)
             case SpeculationFailed(turn_id, attempt):
                 effects += self._speculation_failed(turn_id, attempt)
             case SpeculationWasted(tokens):
@@ -215,7 +215,8 @@ class TurnMachine:
         if reply is not None:
             # Who began early may falter ("um"), and goes on; but not once there was an answer to speak to.
             is_early = bool(utterance.resumes) or event.at_ns <= reply.committed_ns + self._settings.resume_ns
-            utterance.resumes = reply.to if is_early and event.reply_heard_ns < ANSWERED_NS else ""
+            may_resume = self._settings.resume_ns > 0 and event.reply_heard_ns < ANSWERED_NS
+            utterance.resumes = reply.to if is_early and may_resume else ""
             # What stops whenever the reply does may be its echo: once deceived, it takes more than a first sound.
             if not self._over.was_deceived and not event.is_faint:
                 effects += self._pause_reply(now_ns)
@@ -262,8 +263,10 @@ class TurnMachine:
     def _audio_ended(self, now_ns: int) -> list[Effect]:
         utterance = self._utterance
         if utterance is not None and not utterance.speaking:
+            # One that is late, or told again, must not have the transcript waited for anew.
+            reached_ns = self._silence_reached_ns(utterance)
             utterance.ended = True
-            utterance.ended_ns = now_ns
+            utterance.ended_ns = now_ns if reached_ns is None else min(reached_ns, now_ns)
         if utterance is not None or self._settings.mode is TurnDetectionMode.VAD:
             return []
         # Somebody pressed to talk and said nothing: they wait for an answer, and this is it.
@@ -472,16 +475,19 @@ class TurnMachine:
         if utterance is None or (turn_id, attempt) != (utterance.turn_id, self._speculator.attempt):
             return []
         effects = self._drop_speculation(utterance)
+        if not effects:
+            return []  # it was thrown away before, and failed at that
         self._speculator.failed()
         return effects
 
     # --- the reply
 
-    def _cancel_reply(self, reason: CancelReason) -> list[Effect]:
+    def _cancel_reply(self, reason: CancelReason, *, silent_ns: int | None = None) -> list[Effect]:
+        """`silent_ns` where nobody's voice did it: what is being spoken may be the reply's echo all the same."""
         turn_id = self.reply_id
         if turn_id is None:
             return []
         self._reply = None
-        self._over.reply_ended(None)
+        self._over.reply_ended(silent_ns)
         outcome = TurnOutcome.FAILED if reason is CancelReason.FAILED else TurnOutcome.CANCELLED
         return [CancelReply(turn_id, reason), EndTurn(turn_id, outcome)]

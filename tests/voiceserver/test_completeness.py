@@ -95,6 +95,12 @@ def test_of_a_language_that_is_not_known_nothing_is() -> None:
     assert completeness("mennyi az idő és", "hu") is Completeness.UNKNOWN
 
 
+def test_a_number_is_dictated_on_behind_a_full_stop_but_not_behind_a_question_mark() -> None:
+    assert completeness("My number is 41.") is Completeness.OPEN
+    assert completeness("What is 15 plus 27?") is Completeness.COMPLETE
+    assert completeness("Um?") is Completeness.OPEN
+
+
 def test_a_hesitation_is_none_less_for_being_punctuated() -> None:
     assert completeness("I'd like, um.") is Completeness.OPEN
 

@@ -15,6 +15,7 @@ from voicewire.messages import (
     CancelReason,
     Endpointing,
     Error,
+    Interrupt,
     LlmToken,
     ReplyCancelled,
     ReplyPaused,
@@ -261,6 +262,23 @@ def test_the_echo_of_a_replys_last_words_gets_no_answer_when_that_is_over(
         llm="scripted(text='One two three four five six seven eight nine ten.|You are welcome.')",
     )
     assert [(end.turn_id, end.outcome) for end in caller.all(TurnEnd)] == ends
+
+
+@pytest.mark.parametrize(("goes_on_ms", "outcome"), [(300, TurnOutcome.NO_SPEECH), (900, TurnOutcome.COMPLETED)])
+def test_the_echo_of_a_reply_that_was_stopped_by_hand_gets_no_answer(goes_on_ms: int, outcome: TurnOutcome) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 2500, 600)
+        caller.send(Interrupt(turn_id=1, played_ms=2000))
+        await caller.speak(goes_on_ms, 6000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='count to ten please|two three four five', final=50ms, partial=400ms)",
+        llm="scripted(text='One two three four five six seven eight nine ten.|You are welcome.')",
+    )
+    assert [cancelled.reason for cancelled in caller.all(ReplyCancelled)] == [CancelReason.INTERRUPT]
+    assert [(end.turn_id, end.outcome) for end in caller.all(TurnEnd)] == [(1, TurnOutcome.CANCELLED), (2, outcome)]
 
 
 def test_who_speaks_while_the_server_thinks_is_answered_to_all_of_it() -> None:

@@ -85,3 +85,16 @@ def test_more_played_is_never_less_heard(text: str, played_ms: list[int]) -> Non
     heard = [spoken.heard(ms) for ms in sorted(played_ms)]
     assert all(text.startswith(words) for words in heard)
     assert all(later.startswith(earlier) for earlier, later in pairwise(heard))
+
+
+def test_a_clause_without_audio_is_not_heard_before_anything_was_played() -> None:
+    spoken = SpokenText(RATE)
+    spoken.add_text("... One. *** Two.")
+    for text, start_char, samples in (("...", 0, 0), ("One.", 4, 400), ("***", 9, 0), ("Two.", 13, 400)):
+        spoken.begin_clause(Clause(text, start_char, start_char + len(text)))
+        spoken.add_audio(samples, ())
+        spoken.end_clause()
+    assert spoken.heard(0) == ""
+    assert spoken.heard(1) == "..."
+    assert spoken.heard(400) == "... One. ***"
+    assert spoken.heard(800) == "... One. *** Two."

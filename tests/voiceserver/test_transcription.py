@@ -1,7 +1,11 @@
 import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
 
 from tests.voiceserver.stages import BROKEN, ListeningStt, virtually
 from voicecli.calls.virtualtime import VirtualLoop
+from voiceserver.engines.roles import Transcript
 from voiceserver.logs import SessionLog
 from voiceserver.transcription import LONGEST_BACKLOG_S, Transcription, TranscriptionEvent
 from voiceserver.turn_events import FinalTranscribed, PartialTranscribed, TranscriptionFailed
@@ -45,6 +49,19 @@ def test_partials_come_while_audio_does_and_the_final_after_it() -> None:
         FinalTranscribed(3, 1, "4"),
     ]
     assert stt.closed == 1
+
+
+@pytest.mark.parametrize("error", [BROKEN, OSError("gone")])
+def test_a_recogniser_that_fails_as_it_tidies_up_has_told_what_was_said_all_the_same(error: Exception) -> None:
+    class UntidyStt(ListeningStt):
+        async def transcribe(self, audio: AsyncIterator[bytes], *, locale: str) -> AsyncIterator[Transcript]:
+            try:
+                async for transcript in super().transcribe(audio, locale=locale):
+                    yield transcript
+            finally:
+                raise error
+
+    assert transcribe(UntidyStt(), [b"ab"]) == [PartialTranscribed(3, 1, "2", 1), FinalTranscribed(3, 1, "2")]
 
 
 def test_sequential_hears_nothing_until_the_segment_is_over() -> None:

@@ -263,6 +263,21 @@ def test_two_short_sounds_over_a_reply_are_no_speech_of_their_length_together() 
     assert book.at(2620, speech(2400, 2600))[0] == CancelReply(1, CancelReason.BARGE_IN)
 
 
+def test_audio_end_that_is_late_or_told_twice_puts_nothing_off() -> None:
+    late, twice = Playbook(), Playbook(SETTINGS._replace(mode=TurnDetectionMode.MANUAL))
+    for book in (late, twice):
+        book.at(100, SpeechStarted(0))
+        book.at(1200, SpeechStopped(1000 * NS_PER_MS))
+    late.silence_at(1500)
+    assert late.deadline_ms == 3000
+    late.at(2500, AudioEnded())
+    assert late.deadline_ms == 3000
+    twice.at(1201, AudioEnded())
+    assert twice.deadline_ms == 2701
+    twice.at(2500, AudioEnded())
+    assert twice.deadline_ms == 2701
+
+
 def test_a_turn_that_goes_on_after_audio_end_waits_for_silence_again() -> None:
     book = Playbook()
     book.at(100, SpeechStarted(0))

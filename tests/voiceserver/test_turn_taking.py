@@ -217,6 +217,15 @@ def test_when_an_engine_fails_at_it_the_turn_is_answered_at_its_commit() -> None
     assert book.waits(1300)[-1] == StartReply(1, QUESTION)
 
 
+def test_one_that_fails_when_it_was_thrown_away_keeps_no_other_from_being_begun() -> None:
+    book = Playbook()
+    book.starts(0)
+    book.partly(900, QUESTION)
+    assert of(DropSpeculation, book.partly(1000, f"{QUESTION} in the")) == [DropSpeculation(1, 1)]
+    assert book.at(1010, SpeculationFailed(1, 1)) == []
+    assert of(BeginSpeculation, book.stops(1400, 1200)) == [BeginSpeculation(1, 2, f"{QUESTION} in the")]
+
+
 # --- the silence that commits
 
 
@@ -410,6 +419,14 @@ def test_a_second_later_or_with_an_order_it_is_an_interruption() -> None:
         book.hears(start_ms + 200, start_ms + 200)
         effects = book.partly(start_ms + 200, said, turn=2)
         assert of(CancelReply, effects) == [CancelReply(1, CancelReason.BARGE_IN)]
+
+
+def test_without_resumption_nobody_takes_a_turn_back_though_they_began_before_its_commit() -> None:
+    for resume_ms, reason in ((0, CancelReason.BARGE_IN), (1, CancelReason.RESUMED)):
+        book = Playbook(SETTINGS._replace(resume_ns=resume_ms * NS_PER_MS)).replying()
+        book.at(1340, SpeechStarted(1280 * NS_PER_MS))
+        book.hears(1500, 1500)
+        assert of(CancelReply, book.partly(1500, "in london", turn=2)) == [CancelReply(1, reason)]
 
 
 def test_who_has_heard_some_of_the_answer_speaks_to_it() -> None:
