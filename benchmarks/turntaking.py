@@ -105,6 +105,8 @@ class Outcome(msgspec.Struct):
 
     voice_to_voice_ms: list[float] = []
     """From the true end of an utterance to the first sound of its answer; none where it was cut off."""
+    likely_ms: list[float] = []
+    """Of these, those of the questions in `LIKELY`."""
     cut_off: Share = msgspec.field(default_factory=Share)
     """Utterances whose beginning was committed while the user had more to say, so that they heard some of an answer to
     it, or were answered to the rest of it alone."""
@@ -253,6 +255,8 @@ def _count_answer(outcome: Outcome, call: _Call, index: int, end_ns: int) -> Non
     if in_time and not cut_off:
         assert in_time[0].heard_ns is not None
         outcome.voice_to_voice_ms.append(ms(in_time[0].heard_ns - end_ns))
+        if in_time[0].to.endswith(tuple(LIKELY.split("|"))):
+            outcome.likely_ms.append(outcome.voice_to_voice_ms[-1])
 
 
 def _count_over_reply(outcome: Outcome, call: _Call, index: int, utterance: Utterance, onset_ns: int) -> None:
@@ -324,6 +328,7 @@ def table(outcomes: Mapping[str, Outcome], title: str) -> Table:
     for heading in (
         "configuration",
         "voice-to-voice\np50 / p95",
+        "likely\nquestions",
         "false\ncut-offs",
         "of them\nheard",
         "taken\nback",
@@ -346,6 +351,7 @@ def table(outcomes: Mapping[str, Outcome], title: str) -> Table:
         shown.add_row(
             name,
             _spread(outcome.voice_to_voice_ms),
+            _spread(outcome.likely_ms),
             outcome.cut_off.with_percent,
             str(outcome.cut_off_heard),
             str(outcome.taken_back),
