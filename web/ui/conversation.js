@@ -71,7 +71,7 @@ function remark(turn) {
   if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
   if (turn.outcome === "failed") return "It could not be answered.";
   if (turn.outcome === "lost" && turn.transcript !== null) return "The connection was interrupted here.";
-  if (turn.outcome === "no_speech" && turn.partial) return "That was not understood.";
+  if (turn.outcome === "no_speech" && turn.partial) return turn.aside ? "The answer went on." : "That was not understood.";
   return "";
 }
 

@@ -81,6 +81,15 @@ def test_a_paused_answer_only_stands_still(talk: TalkPage) -> None:
         assert (talk.text(".presence"), talk.text("#announcer")) == (words, told)
 
 
+def test_of_what_was_spoken_over_an_answer_it_is_told_that_the_answer_went_on(talk: TalkPage) -> None:
+    nod = "{type: 'transcript_partial', turn_id: 2, text: 'mm-hm', stable_chars: 5}"
+    talk.says(1, "tell me a story")
+    talk.voice("voice.message({type: 'llm_token', turn_id: 1, index: 0, text: 'Once upon a time'})")
+    talk.voice(f"voice.message({nod})")
+    talk.voice("voice.message({type: 'turn_end', turn_id: 2, outcome: 'no_speech'})")
+    assert talk.text(".turn-note:visible") == "The answer went on."
+
+
 def test_words_of_a_turn_that_was_taken_back_are_seen_once(talk: TalkPage) -> None:
     talk.says(1, "book a table")
     talk.answers(1, STORY)
