@@ -21,6 +21,9 @@ def heard(
     [
         (heard(ENOUGH, "stop"), True),
         (heard(ENOUGH - 1, "stop"), False),
+        (heard(ENOUGH // 2, "stop", final=True), True),
+        (heard(ENOUGH // 2 - 1, "stop", final=True), False),
+        (heard(ENOUGH - 1, "the boat", final=True), False),
         (heard(ENOUGH, "yeah"), False),
         (heard(LONGEST_NOD_NS, "yeah"), True),
         (heard(SURE, "stop", echo=True), False),
