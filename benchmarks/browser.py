@@ -47,6 +47,8 @@ from voicewire.messages import AudioAck, EngineInfo, Engines, SessionReady, Sess
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURE = ROOT / "fixtures" / "question-weather"
+FIXED = ("--endpointing", "fixed", "--no-speculation")
+"""How soon a turn ends is no matter of the page: here it is a silence of 600 ms."""
 ROUTES = ("webcodecs", "mediarecorder", "pcm")
 RATE = 16_000
 BURST_EVERY_MS = 730
@@ -177,11 +179,9 @@ def page_files() -> Iterator[str]:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving(*flags: str) -> Iterator[str]:
     """The URL of a server with the embedded engines."""
-    # How soon a turn ends is no matter of the page: here it is a silence of 600 ms.
-    turns = ["--endpointing", "fixed", "--no-speculation"]
-    command = [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*", *turns]
+    command = [sys.executable, "-m", "voicecli", "serve", "--port", "0", "--json", "--allow-origin", "*", *flags]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
     ) as process:
@@ -192,20 +192,22 @@ def serving() -> Iterator[str]:
             process.terminate()
 
 
-def open_client(browser: Browser, page_url: str, url: str, route: str) -> Page:
+def open_client(browser: Browser, page_url: str, url: str, route: str, *, keeps: bool = False) -> Page:
+    """A page in a conversation; where it `keeps` its audio, `bench.take()` has all of it."""
     context = browser.new_context(permissions=["microphone"])
     page = context.new_page()
     page.add_init_script(path=Path(__file__).with_suffix(".js"))
     page.goto(page_url)
     page.evaluate(
-        """async (options) => {
+        """async ({ keeps, ...options }) => {
+          bench.keeps = keeps;
           const { VoiceClient, nowMs } = await import("/voicewire.js");
           Object.assign(window, { voice: new VoiceClient(options), nowMs, marks: {}, stats: null });
           voice.on("mark", ({ mark, tMs }) => (marks[mark] ??= tMs));
           voice.on("stats", (told) => (stats = told));
           await voice.start();
         }""",
-        {"url": url, "route": route, "constraints": RAW},
+        {"url": url, "route": route, "constraints": RAW, "keeps": keeps},
     )
     return page
 
@@ -302,16 +304,21 @@ def main() -> int:
     for heading in ("route", "sound to bytes", "msg/s", "bytes/s", "voice-to-voice", "by own marks", "n"):
         table.add_column(heading, justify="left" if heading == "route" else "right")
     ear = Ear()
-    with tempfile.TemporaryDirectory() as folder, serving() as url, page_files() as page_url, listening(ear) as ear_url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(*FIXED) as url,
+        page_files() as page_url,
+        listening(ear) as ear_url,
+    ):
         bursts, question = Path(folder) / "bursts.wav", Path(folder) / "question.wav"
         write_bursts(bursts, options.seconds + 5)
         speech_end_ms = write_question(question)
         with sync_playwright() as play:
             sounds = {}
-            with _chromium(play, options.chromium, bursts) as browser:
+            with chromium(play, options.chromium, bursts) as browser:
                 for route in ROUTES:
                     sounds[route] = sound_to_bytes(browser, page_url, ear_url, ear, route, options.seconds)
-            with _chromium(play, options.chromium, question) as browser:
+            with chromium(play, options.chromium, question) as browser:
                 for route in ROUTES:
                     talks = [talk(browser, page_url, url, route, speech_end_ms) for _ in range(options.turns)]
                     sound = sounds[route]
@@ -329,7 +336,7 @@ def main() -> int:
 
 
 @contextmanager
-def _chromium(play: Any, path: str, microphone: Path) -> Iterator[Browser]:
+def chromium(play: Any, path: str, microphone: Path) -> Iterator[Browser]:
     arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     browser = play.chromium.launch(
         executable_path=path, args=[*arguments, f"--use-file-for-fake-audio-capture={microphone}%noloop"]

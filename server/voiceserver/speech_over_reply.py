@@ -1,6 +1,6 @@
 """Speech over a reply: whether it is an interruption, and for how long the reply that it paused stays silent."""
 
-from voiceserver.backchannel import is_backchannel
+from voiceserver.backchannel import is_backchannel, is_order
 from voiceserver.utterance import Utterance
 from voicewire.clock import NS_PER_MS
 
@@ -70,15 +70,20 @@ class SpeechOverReply:
 
     def resumes_ns(self, utterance: Utterance) -> int:
         """When a paused reply goes on, now that the speech over it has stopped."""
-        if utterance.transcribed or utterance.spoken_ns < self._barge_in_ns:
+        is_click = utterance.spoken_ns < self._barge_in_ns and not is_order(utterance.words(), self._locale)
+        if utterance.transcribed or is_click:
             return utterance.stopped_ns
         return utterance.stopped_ns + WORDS_AWAITED_NS
 
     def is_interruption(self, utterance: Utterance) -> bool:
         """Enough speech in one segment (two coughs are no sentence), and words; or so much that they do not matter."""
-        if utterance.spoken_ns < self._barge_in_ns or utterance.is_echo or utterance.is_faint:
+        words = utterance.words()
+        # "Stop" is a short word, and the VAD hears less of it than there is. Once it is certain, half is enough.
+        is_certain_order = utterance.is_final and is_order(words, self._locale)
+        enough_ns = self._barge_in_ns // 2 if is_certain_order else self._barge_in_ns
+        if utterance.spoken_ns < enough_ns or utterance.is_echo or utterance.is_faint:
             return False
-        if words := utterance.words():
+        if words:
             is_nod = is_backchannel(words, self._locale, is_partial=not utterance.is_final)
             return not is_nod or utterance.spoken_ns >= LONGEST_NOD_NS
         if utterance.is_final:

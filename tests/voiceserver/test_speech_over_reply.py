@@ -21,6 +21,9 @@ def heard(
     [
         (heard(ENOUGH, "stop"), True),
         (heard(ENOUGH - 1, "stop"), False),
+        (heard(ENOUGH // 2, "stop", final=True), True),
+        (heard(ENOUGH // 2 - 1, "stop", final=True), False),
+        (heard(ENOUGH - 1, "the boat", final=True), False),
         (heard(ENOUGH, "yeah"), False),
         (heard(LONGEST_NOD_NS, "yeah"), True),
         (heard(SURE, "stop", echo=True), False),
@@ -53,9 +56,10 @@ def test_a_reply_is_paused_once_and_one_that_went_on_was_paused_for_nothing() ->
 def test_it_goes_on_when_the_words_are_there_and_does_not_wait_for_those_of_a_click() -> None:
     over = SpeechOverReply(ENOUGH, SURE)
     awaited, transcribed, click = heard(ENOUGH), heard(ENOUGH, "yeah", final=True), heard(ENOUGH - 1)
-    for utterance in (awaited, transcribed, click):
+    short_order = heard(ENOUGH - 1, "stop")
+    for utterance in (awaited, transcribed, click, short_order):
         utterance.stopped_ns = 5000
-    assert over.resumes_ns(awaited) == 5000 + WORDS_AWAITED_NS
+    assert over.resumes_ns(awaited) == over.resumes_ns(short_order) == 5000 + WORDS_AWAITED_NS
     assert over.resumes_ns(transcribed) == over.resumes_ns(click) == 5000
 
 

@@ -314,12 +314,12 @@ def test_push_to_talk_over_a_reply_counts_however_short() -> None:
     book = Playbook().replying()
     book.at(2000, SpeechStarted(1900 * NS_PER_MS))
     book.at(2050, SpeechStopped(2000 * NS_PER_MS))
-    book.at(2060, FinalTranscribed(2, 0, "no"))
+    book.at(2060, FinalTranscribed(2, 0, "blue"))
     assert book.at(2061, AudioEnded()) == [
         CancelReply(1, CancelReason.BARGE_IN),
         EndTurn(1, TurnOutcome.CANCELLED),
         mark(2, Mark.TURN_COMMITTED, 2061),
-        StartReply(2, "no"),
+        StartReply(2, "blue"),
     ]
 
 

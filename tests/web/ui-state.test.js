@@ -162,6 +162,21 @@ test("a pause and its end are announced to nobody", () => {
   assert.equal(presence(paused), presence(before));
 });
 
+test("a turn without words is an aside where it was spoken over an answer that goes on", () => {
+  const nod = [
+    message({ type: "transcript_partial", turn_id: 2, text: "mm-hm", stable_chars: 5 }),
+    message({ type: "turn_end", turn_id: 2, outcome: "no_speech" }),
+  ];
+  const answer = [
+    message({ type: "transcript_final", turn_id: 1, text: "Go on." }),
+    message({ type: "llm_token", turn_id: 1, index: 0, text: "Once upon a time" }),
+  ];
+  const cut = message({ type: "reply_cancelled", turn_id: 1, reason: "barge_in", heard_ms: 0, heard_text: "" });
+  const over = message({ type: "turn_end", turn_id: 1, outcome: "completed" });
+  const asides = [answer, [...answer, cut], [...answer, over], []].map((before) => after(...open, ...before, ...nod).turns.at(-1)?.aside);
+  assert.deepEqual(asides, [true, false, false, false]);
+});
+
 test("of a turn that takes in the one before it, only what was added is announced", () => {
   const state = after(
     ...open,

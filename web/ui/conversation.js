@@ -21,6 +21,7 @@ class TurnDrawing {
     this.changing = element("span", { class: "changing" });
     this.user = element("p", { class: "user" }, element("span", { class: "visually-hidden" }, "You: "), this.stable, this.changing);
     this.heard = element("span");
+    this.cutOff = element("span", { class: "visually-hidden" });
     this.unheard = element("s");
     this.more = element("button", { type: "button", class: "more", "aria-expanded": "false" });
     this.more.addEventListener("click", () => {
@@ -28,7 +29,7 @@ class TurnDrawing {
       this.drawUnheard();
     });
     const speaker = element("span", { class: "visually-hidden" }, "Answer: ");
-    this.answer = element("p", { class: "answer" }, speaker, this.heard, this.unheard, this.more);
+    this.answer = element("p", { class: "answer" }, speaker, this.heard, this.cutOff, this.unheard, this.more);
     this.note = element("p", { class: "turn-note" });
     this.root = element("li", { class: "turn" }, this.user, this.answer, this.note);
     /** @type {Turn | null} */
@@ -57,6 +58,8 @@ class TurnDrawing {
 
   drawUnheard() {
     const unheard = (this.drawn && answered(this.drawn)?.unheard) ?? "";
+    // Few screen readers tell what is struck through.
+    write(this.cutOff, unheard && "Not heard: ");
     const { shown, words } = abridge(unheard);
     const all = this.more.getAttribute("aria-expanded") === "true";
     write(this.unheard, all || words === 0 ? unheard : `${shown} …`);
@@ -71,7 +74,7 @@ function remark(turn) {
   if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
   if (turn.outcome === "failed") return "It could not be answered.";
   if (turn.outcome === "lost" && turn.transcript !== null) return "The connection was interrupted here.";
-  if (turn.outcome === "no_speech" && turn.partial) return "That was not understood.";
+  if (turn.outcome === "no_speech" && turn.partial) return turn.aside ? "The answer went on." : "That was not understood.";
   return "";
 }
 

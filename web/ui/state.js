@@ -258,7 +258,9 @@ function turnReceived(state, message) {
   const next = withTurn(state, message.turn_id, (turn) => {
     const reduced = reduceTurn(turn, message);
     const typed = message.type === "transcript_final" && state.typed[0] === message.text;
-    return typed ? { ...reduced, typed } : reduced;
+    if (typed) return { ...reduced, typed };
+    const aside = message.type === "turn_end" && message.outcome === "no_speech" && isAnswering(state);
+    return aside ? { ...reduced, aside } : reduced;
   });
   const turn = turnOf(next, message.turn_id);
   switch (message.type) {
@@ -275,6 +277,11 @@ function turnReceived(state, message) {
     default:
       return next;
   }
+}
+
+/** There is an answer that was begun, and is not over.  @param {ViewState} state */
+function isAnswering({ turns }) {
+  return turns.some((turn) => turn.reply && turn.cancelled === null && turn.outcome === null);
 }
 
 /**

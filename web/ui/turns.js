@@ -18,6 +18,7 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {string} earlier Words of the turn before, which was taken back: this one goes on with them.
  * @property {boolean} folded It was taken back, and its words are shown in the turn behind it.
  * @property {string} reply
+ * @property {boolean} aside It was spoken over an answer, which went on: a nod, a noise, an echo.
  * @property {boolean} paused The reply is, as the user may be speaking over it.
  * @property {import("../voicewire/types.js").CancelReason | null} cancelled
  * @property {string | null} heardText
@@ -55,6 +56,7 @@ export function newTurn(connection, turnId) {
     typed: false,
     earlier: "",
     folded: false,
+    aside: false,
     reply: "",
     paused: false,
     cancelled: null,

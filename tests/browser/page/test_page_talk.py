@@ -58,8 +58,9 @@ def test_what_was_cut_off_is_struck_through_after_the_last_word_heard(talk: Talk
     talk.answers(1, STORY)
     talk.state("speaking")
     talk.voice("voice.cut(1, 'Once upon a time')")
-    assert talk.text(".answer s") == STORY.removeprefix("Once upon a time ")
-    assert talk.text(".answer") == f"Answer: {STORY}"
+    rest = STORY.removeprefix("Once upon a time ")
+    assert talk.text(".answer s") == rest
+    assert talk.text(".answer") == f"Answer: Once upon a time Not heard: {rest}"
     assert talk.text(".turn-note") == "You cut in."
     line = talk.page.evaluate("getComputedStyle(document.querySelector('.answer s')).textDecorationLine")
     assert line == "line-through"
@@ -79,6 +80,15 @@ def test_a_paused_answer_only_stands_still(talk: TalkPage) -> None:
         assert talk.page.get_attribute("body", "data-paused") == paused
         assert talk.page.evaluate(state) == moves
         assert (talk.text(".presence"), talk.text("#announcer")) == (words, told)
+
+
+def test_of_what_was_spoken_over_an_answer_it_is_told_that_the_answer_went_on(talk: TalkPage) -> None:
+    nod = "{type: 'transcript_partial', turn_id: 2, text: 'mm-hm', stable_chars: 5}"
+    talk.says(1, "tell me a story")
+    talk.voice("voice.message({type: 'llm_token', turn_id: 1, index: 0, text: 'Once upon a time'})")
+    talk.voice(f"voice.message({nod})")
+    talk.voice("voice.message({type: 'turn_end', turn_id: 2, outcome: 'no_speech'})")
+    assert talk.text(".turn-note:visible") == "The answer went on."
 
 
 def test_words_of_a_turn_that_was_taken_back_are_seen_once(talk: TalkPage) -> None:
