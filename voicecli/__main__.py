@@ -8,10 +8,14 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
-import typer
-
 from voicecli import __version__
 from voicecli.exits import CliError, ExitCode
+
+try:
+    import typer
+except KeyboardInterrupt:  # it takes longest of all that is imported before `main` can say how a command ends
+    sys.exit(ExitCode.INTERRUPTED)
+
 from voicecli.helppanels import PanelCommand
 
 COMMANDS = {
@@ -35,6 +39,7 @@ OWN_PACKAGES = ("voicecli", "voiceserver", "voiceaudio", "voicewire")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal that lacks a character shows another one in its place.
         sys.stdout.reconfigure(errors="replace")
@@ -52,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:
         return _report(error, arguments)
+
+
+def _open_closed_streams() -> None:
+    """Who closed a standard stream says nothing there, or wants to hear nothing; Python has None in its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:

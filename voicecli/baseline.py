@@ -153,10 +153,13 @@ def prepared(
         raise CliError(f"--save and --save-versus are both {save}; give one another name", ExitCode.USAGE)
     try:
         against = None if baseline is None else stored(baseline)
-        kept = [name and Kept(runfile.free_path(name, overwrite=overwrite), overwrite) for name in (save, save_versus)]
+        keep, keep_versus = (
+            None if name is None else Kept(runfile.free_path(name, overwrite=overwrite), overwrite)
+            for name in (save, save_versus)
+        )
     except RunFileError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
-    return Afterwards(kept[0] or None, kept[1] or None, against, parsed(tolerance), force, require_verdict)
+    return Afterwards(keep, keep_versus, against, parsed(tolerance), force, require_verdict)
 
 
 def stored(named: str) -> Baseline:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -145,6 +146,37 @@ def test_output_that_nobody_reads_ends_the_command_quietly(arguments: list[str])
     finally:
         os.close(written)
     assert (ended.returncode, ended.stderr) == (ExitCode.BROKEN_PIPE, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_written_to_in_vain(closed: str) -> None:
+    command = f'"{sys.executable}" -m voicecli engines {closed}'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (ExitCode.GOOD, "")
+
+
+def test_there_is_nothing_to_read_from_a_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    read: list[str] = []
+
+    def command() -> None:
+        with sys.stdin:
+            read.append(sys.stdin.read())
+
+    assert run_with(monkeypatch, command) == ExitCode.GOOD
+    assert read == [""]
+
+
+def test_an_interruption_while_it_is_loaded_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    ended = subprocess.run(
+        [sys.executable, "-m", "voicecli", "engines"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (ExitCode.INTERRUPTED, "", "")
 
 
 def test_a_full_disk_behind_standard_output_is_no_defect(

@@ -80,6 +80,7 @@ def test_runs_that_cannot_be_compared_are_refused_with_what_to_do() -> None:
     ("options", "told"),
     [
         (asked(save="a/b"), '"a/b" is no name for a run'),
+        (asked(save=""), '"" is no name for a run'),
         (asked(save="taken"), "is there already"),
         (asked(baseline="nobody"), "nobody: no such run"),
         (asked(tolerance="much"), "--tolerance: "),

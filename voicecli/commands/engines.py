@@ -61,6 +61,9 @@ def _list(role: Role, name: str) -> Listed:
 
 def _table(settings: tuple[Setting, ...]) -> Table:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)  # a name that is cut off cannot be typed
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     for setting in settings:
         table.add_row(f"    {setting.name}", _shown(setting.default), setting.expects)
     return table

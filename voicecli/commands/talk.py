@@ -125,7 +125,7 @@ def talk(
             raise CliError(f"--{name}-device and --{name} exclude each other; leave one out", ExitCode.USAGE)
     if input_file is not None and output_file is not None and _is_same(input_file, output_file):
         raise CliError(f"--output would overwrite {input_file}; name another file", ExitCode.USAGE)
-    is_screen = not (plain or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+    is_screen = not (plain or as_json) and has_screen()
     if push_to_talk and not is_screen:
         raise CliError(
             "--push-to-talk needs the space bar of the screen; leave it out, or talk in a terminal", ExitCode.USAGE
@@ -155,6 +155,11 @@ def talk(
     except SoundError as error:
         code = ExitCode.USAGE if input_file is not None or output_file is not None else ExitCode.SERVER_FAILED
         raise CliError(str(error), code) from None
+
+
+def has_screen() -> bool:
+    """Whether a screen can be drawn and keys can be heard. A dumb terminal, as that of an editor, has lines alone."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _is_same(one: Path, other: Path) -> bool:

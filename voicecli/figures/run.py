@@ -359,6 +359,8 @@ def _timeline(turn: TurnView) -> tuple[Timeline, list[str]]:
 
 
 def _word_errors(turn: TurnView, fixture: Fixture, utterance: int | None) -> WordErrorsDocument | UnsetType:
+    if turn.cancelled is CancelReason.RESUMED:
+        return UNSET  # its words come again, with the others of the utterance, in the next
     if turn.transcript is None or utterance is None or not fixture.utterances[utterance].expects_transcript:
         return UNSET
     counted = word_errors(fixture.utterances[utterance].text, turn.transcript)

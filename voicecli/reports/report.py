@@ -96,10 +96,10 @@ def fixture_summary(fixture: Fixture, takes: Sequence[Take]) -> RenderableType:
 def summary(takes: Sequence[Take]) -> RenderableType:
     """One line for each fixture of several."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    table.add_column("fixture", no_wrap=True)
+    table.add_column("fixture", overflow="fold")
     for heading in ("calls", "WER", "words", "voice-to-voice", "turns"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column("", no_wrap=True)
     by_name: dict[str, list[Take]] = {}
     for take in takes:
         by_name.setdefault(take.fixture.name, []).append(take)

@@ -70,7 +70,7 @@ def _session_lines(before: TalkState, event: TalkEvent) -> Iterator[str]:
             yield "muted" if muted else "microphone on"
         case RecordingChanged(folder):
             yield f"recording to {folder}" if folder else f"recorded to {before.recording}"
-        case EchoGuardChosen(sentence):
+        case EchoGuardChosen(sentence=sentence):
             yield sentence
         case DeviceOpened(role, name):
             yield f"{role.value}: {name}"

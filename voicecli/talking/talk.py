@@ -23,7 +23,7 @@ from voicecli.exits import cause_of
 from voicecli.fixtures.fixture import FixtureError
 from voicecli.fixtures.tape import Tape, record_into
 from voicecli.sound.devices import Direction
-from voicecli.sound.echo import EchoGuard
+from voicecli.sound.echo import EchoGuard, EchoMode
 from voicecli.sound.errors import SoundError
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Microphone, Speaker
 from voicecli.talking.problems import Problem
@@ -157,8 +157,9 @@ class Conversation:
 
     async def run(self) -> None:
         """Converse until the user quits. Raises CallError where the session cannot go on, and SoundError."""
-        if self._sound.guard.note:
-            self.tell(EchoGuardChosen(self._sound.guard.note))
+        guard = self._sound.guard
+        if guard.note:
+            self.tell(EchoGuardChosen(guard.note, hears_over=guard.kind is not EchoMode.GATE))
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group

@@ -93,6 +93,8 @@ class RecordingChanged(NamedTuple):
 class EchoGuardChosen(NamedTuple):
     sentence: str
     """What keeps the answer out of the microphone, in a few words."""
+    hears_over: bool = True
+    """Whether the user is heard while the answer plays."""
 
 
 class DevicesListed(NamedTuple):
@@ -193,6 +195,8 @@ class TalkState(msgspec.Struct, frozen=True, kw_only=True):
     recording_offer: str = "recording"
     """The folder that is proposed."""
     echo: str = ""
+    hears_over: bool = True
+    """Whether the echo guard lets the user be heard while an answer plays."""
     microphone: Device | None = None
     """None until one was opened or failed to: nothing is known."""
     speaker: Device | None = None
@@ -294,8 +298,8 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
             return replace(state, typed=(*state.typed, text)[-MAX_TYPED:])
         case RecordingChanged(folder):
             return replace(state, recording=folder)
-        case EchoGuardChosen(sentence):
-            return replace(state, echo=sentence)
+        case EchoGuardChosen(sentence, hears_over):
+            return replace(state, echo=sentence, hears_over=hears_over)
         case DevicesListed(inputs, outputs):
             return replace(state, inputs=inputs, outputs=outputs)
         case DeviceOpened(role, name):

@@ -40,7 +40,7 @@ def words(state: TalkState) -> tuple[str, str, str, str]:
         hint = "Press space when you have finished."
     elif now in (Doing.THINKING, Doing.SPEAKING) and state.muted and not state.push_to_talk:
         word, hint = f"{word}, and you are muted", ""
-    elif now is Doing.SPEAKING and (state.push_to_talk or not _is_open(state.microphone)):
+    elif now is Doing.SPEAKING and (state.push_to_talk or not state.hears_over or not _is_open(state.microphone)):
         hint = "i stops it."
     if now is Doing.SPEAKING and any(turn.paused for turn in state.call.turns):
         sign, hint, style = "‖", "It waits to see whether that is you.", "magenta"

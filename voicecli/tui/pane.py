@@ -31,6 +31,7 @@ class Pane(ScrollView):
     def __init__(self, *, id: str, follows: bool = False) -> None:
         super().__init__(id=id)
         self._follows = follows
+        self._is_at_end = True
         self._blocks: Sequence[Block] = ()
         self._drawn: list[_Drawn] = []
         self._lines: list[Strip] = []
@@ -49,6 +50,11 @@ class Pane(ScrollView):
         self._drawn = []
         self._redraw()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        # Asked here alone: more lines, and a smaller pane, move the end, and scroll nothing away.
+        self._is_at_end = round(new_value) >= self.max_scroll_y
+
     def render_line(self, y: int) -> Strip:
         at = y + round(self.scroll_y)
         width = self.size.width
@@ -65,10 +71,9 @@ class Pane(ScrollView):
             same += 1
         if same == len(before) == len(self._drawn):
             return
-        was_at_end = self.scroll_offset.y >= self.max_scroll_y
         self._lines = [strip for drawn in self._drawn for strip in drawn.strips]
         self.virtual_size = Size(self.size.width, len(self._lines))
-        if self._follows and was_at_end:
+        if self._follows and self._is_at_end:
             self.scroll_end(animate=False, x_axis=False)
         first = sum(len(drawn.strips) for drawn in self._drawn[:same]) - self.scroll_offset.y
         width, height = self.size

@@ -80,12 +80,12 @@ def _table(document: Tuning) -> Table:
     if several:
         table.add_column("", justify="right", no_wrap=True)
     for name in document.names:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     with_missed = any(each.figures.missed or each.figures.unspoken for each in document.settings)
     with_p95 = any(each.figures.waiting_p95_ms is not UNSET for each in document.settings)
     headings = ["cut off", "rate", "95 % interval", *(["missed"] if with_missed else [])]
     for heading in [*headings, "waiting p50", *(["p95"] if with_p95 else [])]:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
     for index in _rows(document):
         each = document.settings[index]
         is_chosen = index == document.chosen

@@ -72,3 +72,13 @@ def test_the_table_has_a_row_for_each_setting(capsys: pytest.CaptureFixture[str]
 )
 def test_a_default_is_shown_short(default: str | float | bool | None, shown: str) -> None:
     assert module._shown(default) == shown
+
+
+def test_a_narrow_terminal_has_the_whole_name_of_each_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["engines"]) == ExitCode.GOOD
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert all(name in told for name in ("max_utterance_ms", "fault_streams"))

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from voicecli import __main__
+from voicecli.commands.talk import has_screen
 from voicecli.exits import ExitCode
 from voicecli.fixtures import wavfile
 
@@ -44,6 +46,24 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == ExitCode.USAGE
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("term", "stdin", "stdout", "has"),
+    [
+        ("xterm-256color", True, True, True),
+        ("dumb", True, True, False),
+        ("xterm-256color", False, True, False),
+        ("xterm-256color", True, False, False),
+    ],
+)
+def test_there_is_a_screen_in_a_terminal_that_can_draw(
+    term: str, stdin: bool, stdout: bool, has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: stdout))
+    assert has_screen() is has
 
 
 def test_the_file_that_speaks_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from voicecli.figures import run
 from voicecli.fixtures.fixture import Fixture, Session
 from voicewire.errors import ErrorCode
 from voicewire.marks import Mark
-from voicewire.messages import Error, SessionReady, TurnOutcome
+from voicewire.messages import CancelReason, Error, SessionReady, TurnOutcome
 
 MS = 1_000_000
 ORIGIN = 1_000 * MS
@@ -138,6 +138,13 @@ def test_an_engines_failure_is_told_with_its_turn() -> None:
 def test_a_transcript_that_is_not_expected_is_not_compared() -> None:
     hummed = made(spoken(expect=msgspec.convert({"transcript": False}, type(made().utterances[0].expect))))
     assert examined(turn(), fixture=hummed).word_errors is msgspec.UNSET
+
+
+def test_the_words_of_a_turn_that_was_taken_back_are_compared_with_those_of_the_next() -> None:
+    taken_back = turn(outcome=TurnOutcome.CANCELLED, cancelled=CancelReason.RESUMED)
+    assert examined(taken_back).word_errors is msgspec.UNSET
+    cut_in_on = turn(outcome=TurnOutcome.CANCELLED, cancelled=CancelReason.BARGE_IN)
+    assert examined(cut_in_on).word_errors is not msgspec.UNSET
 
 
 def test_the_document_has_the_stated_shape() -> None:

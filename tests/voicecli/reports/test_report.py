@@ -149,6 +149,12 @@ def test_several_fixtures_end_in_one_line_each() -> None:
     ]
 
 
+def test_a_narrow_terminal_has_the_verdict_and_every_figure_of_a_fixture() -> None:
+    told = shown(report.summary([take(), concluded(made(name="other"), record(turn()))]), width=40)
+    assert "…" not in told
+    assert "✗ 1 failed" in told
+
+
 def test_one_of_many_calls_is_one_line() -> None:
     assert str(report.call_line(take(), 3)) == "  run 3: voice-to-voice 720 ms"
     failed = concluded(made(expect=Expect(turns=3)), record())

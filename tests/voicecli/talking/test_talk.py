@@ -63,11 +63,10 @@ LOUD_48K = LOUD * 3
 
 
 class Guard:
-    kind = EchoMode.NONE
     is_muting = False
 
-    def __init__(self, note: str) -> None:
-        self.note = note
+    def __init__(self, note: str, kind: EchoMode) -> None:
+        self.note, self.kind = note, kind
         self.interruptions = 0
         self.played = 0
 
@@ -124,11 +123,17 @@ class Room:
     """A conversation, what it told, and the servers that it finds, one for each connection."""
 
     def __init__(
-        self, loop: VirtualLoop, settings: TalkSettings, *, waits: bool = False, note: str = "headphones"
+        self,
+        loop: VirtualLoop,
+        settings: TalkSettings,
+        *,
+        waits: bool = False,
+        note: str = "headphones",
+        echo: EchoMode = EchoMode.NONE,
     ) -> None:
         self.loop = loop
         self.microphone = Microphone(loop)
-        self.guard = Guard(note)
+        self.guard = Guard(note, echo)
         self.speaker = Speaker(loop)
         self.chosen: list[tuple[Direction, str]] = []
         self.is_over = False
@@ -198,12 +203,14 @@ class Room:
 Script = Callable[[Room], Awaitable[None]]
 
 
-def held(script: Script, *, waits: bool = False, note: str = "headphones", **settings: Any) -> Room:
+def held(
+    script: Script, *, waits: bool = False, note: str = "headphones", echo: EchoMode = EchoMode.NONE, **settings: Any
+) -> Room:
     """A conversation in which the script happens; it ends when that is done."""
     rooms: list[Room] = []
 
     async def main(loop: VirtualLoop) -> None:
-        room = Room(loop, TalkSettings(URL, **settings), waits=waits, note=note)
+        room = Room(loop, TalkSettings(URL, **settings), waits=waits, note=note, echo=echo)
         rooms.append(room)
         playing = asyncio.Event()
 
@@ -523,6 +530,14 @@ def test_what_guards_against_the_echo_is_told_where_there_is_something_to_tell()
         assert room.told(EchoGuardChosen) == []
 
     held(silent, note="")
+
+
+def test_behind_a_gate_nobody_is_told_to_talk_over_an_answer() -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+
+    assert held(script, note="gate", echo=EchoMode.GATE).told(EchoGuardChosen) == [EchoGuardChosen("gate", False)]
+    assert held(script, note="free", echo=EchoMode.CANCEL).told(EchoGuardChosen) == [EchoGuardChosen("free", True)]
 
 
 def test_a_server_that_is_not_there_at_first_is_not_tried_again() -> None:

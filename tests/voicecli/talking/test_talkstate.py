@@ -112,7 +112,7 @@ events: st.SearchStrategy[Any] = st.one_of(
     st.builds(TalkChanged, st.booleans()),
     st.builds(TextSent, texts),
     st.builds(RecordingChanged, st.none() | texts),
-    st.builds(EchoGuardChosen, texts),
+    st.builds(EchoGuardChosen, texts, st.booleans()),
     st.builds(DevicesListed, st.tuples(texts), st.tuples(texts)),
     st.builds(DeviceOpened, roles, texts),
     st.builds(DeviceLost, roles, problems),

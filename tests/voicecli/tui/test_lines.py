@@ -46,6 +46,10 @@ def test_everything_that_the_conversation_can_be_doing_has_its_words() -> None:
         (acted(TALKING, push_to_talk=True), "● Hearing you  Press space when you have finished."),
         (acted([*SCENES["speaking"], At(30_000, MuteChanged(True))]), "▶ Speaking, and you are muted"),
         (acted(SCENES["speaking"], push_to_talk=True), "▶ Speaking  i stops it."),
+        (
+            acted([*SCENES["speaking"], At(30_000, EchoGuardChosen("gate", hears_over=False))]),
+            "▶ Speaking  i stops it.",
+        ),
         (acted([*SCENES["speaking"], PAUSED]), "‖ Speaking  It waits to see whether that is you."),
         (acted([*SCENES["speaking"], PAUSED, RESUMED]), "▶ Speaking  Talk over it to cut in."),
         (acted([*BEFORE, At(0, SessionReconnecting(3, 1.0))]), "◌ Reconnecting  It goes on by itself. Attempt 3."),

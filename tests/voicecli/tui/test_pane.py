@@ -71,6 +71,23 @@ def test_a_pane_that_follows_stays_at_its_end() -> None:
     drive(show, follows=True)
 
 
+def test_a_pane_that_follows_stays_at_its_end_when_it_becomes_smaller() -> None:
+    async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
+        drawer = Drawer()
+        pane.show(drawer.blocks(*"abcd"))
+        await pause()
+        pane.styles.height = 2
+        while pane.size.height != 2:
+            await pause()
+        await pause()
+        assert lines(pane) == ["c", "d"]
+        pane.show(drawer.blocks(*"abcde"))
+        await pause()
+        assert lines(pane) == ["d", "e"]
+
+    drive(show, follows=True)
+
+
 def test_one_that_was_scrolled_away_from_its_end_stays_where_it_is() -> None:
     async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
         drawer = Drawer()

@@ -30,6 +30,10 @@ def test_the_table_has_a_row_for_each_setting_and_marks_the_front_and_the_choice
     ]
 
 
+def test_in_a_narrow_terminal_figures_are_folded_and_not_cut_off() -> None:
+    assert "…" not in "".join(shown(document(3, 3, 0), width=40))
+
+
 def test_a_p95_is_told_from_twenty_utterances_on() -> None:
     assert "p95" in shown(document(0, of=20))[1]
     assert "p95" not in shown(document(0, of=19))[1]
