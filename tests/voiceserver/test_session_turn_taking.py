@@ -1,6 +1,8 @@
 """A session's turn-taking as a caller hears it: answers begun early, replies that pause, turns that are taken back, and
 callers who are odd. On the virtual clock, so every figure is exact."""
 
+import logging
+
 import pytest
 
 from benchmarks.heard import barge_in
@@ -89,6 +91,19 @@ def test_an_answer_to_what_was_not_said_is_never_heard_and_is_counted() -> None:
     assert end.speculation.wasted_tokens > 0
     assert end.speculation.wasted_input_tokens == len("tell me about") // 4
     assert "".join(token.text for token in caller.all(LlmToken)) == "One two three."
+
+
+def test_a_session_logs_what_came_of_all_answers_that_it_began_early(caplog: pytest.LogCaptureFixture) -> None:
+    async def script(caller: Caller) -> None:
+        await ask(caller)
+        await caller.speak(1000, 260)  # and hangs up before the commit
+
+    with caplog.at_level(logging.INFO, logger="voiceserver"):
+        caller = converse_as_people_do(script)
+    (end,) = caller.all(TurnEnd)
+    (ended,) = [vars(record)["fields"] for record in caplog.records if record.getMessage() == "session ended"]
+    assert (ended["begun_early"], ended["given"], ended["saved_ms"]) == (2, 1, end.speculation.saved_ms)
+    assert ended["wasted_tokens"] > end.speculation.wasted_tokens + end.speculation.wasted_input_tokens
 
 
 def test_a_held_answer_makes_no_more_than_its_beginning() -> None:
