@@ -21,6 +21,7 @@ NO_MODULE = {
     "tests/test_imports.py": "holds what the command line may import",
     "tests/test_wheel.py": "installs the built wheel",
     "tests/voiceaudio/test_threads.py": "counts the threads of all codecs together",
+    "tests/voiceserver/test_session_invariants.py": "holds what is true of a session whatever happens in it",
     "tests/voiceserver/test_session_turn_taking.py": "holds what a caller hears of turn.py's finer decisions",
     "tests/voiceserver/test_turn_taking.py": "holds the finer decisions of turn.py, which are many",
     "tests/terminal/test_talk.py": "talks as a person does, on a sound card and in a terminal",

@@ -261,7 +261,18 @@ class Session:
             self._speaking.end()
             self.conversation.give_back()
             heard = self._hearing.counters
-            self._log.info("session ended", heard_ms=heard.heard_ms, vad_ms=heard.vad_ms, decoded_ms=heard.speech_ms)
+            early = self._speaking.close()
+            self._log.info(
+                "session ended",
+                heard_ms=heard.heard_ms,
+                vad_ms=heard.vad_ms,
+                decoded_ms=heard.speech_ms,
+                begun_early=early.started,
+                given=early.hit,
+                wasted_tokens=early.wasted_tokens + early.wasted_input_tokens,
+                wasted_tts_ms=round(early.wasted_tts_ms, 3),
+                saved_ms=ms(early.saved_ns),
+            )
 
     def drain(self, time_left_ms: int) -> None:
         """Tell the client that the server is going away."""

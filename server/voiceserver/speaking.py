@@ -138,6 +138,14 @@ class Speaking:
         self.session_ledger.add(ledger)
         return ledger
 
+    def close(self) -> Ledger:
+        """The session is over. Returns what came of all that was begun early in it, up to where it broke off."""
+        if self._held is not None:
+            self.drop(self._held.attempt)
+        for turn_id in list(self._ledgers):
+            self.settle(turn_id)
+        return self.session_ledger
+
     def pause(self, now_ns: int) -> None:
         """Send no more of the reply for now; the listener hears no more of it either."""
         if self._reply is not None:

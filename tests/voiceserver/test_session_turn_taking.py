@@ -1,6 +1,8 @@
 """A session's turn-taking as a caller hears it: answers begun early, replies that pause, turns that are taken back, and
 callers who are odd. On the virtual clock, so every figure is exact."""
 
+import logging
+
 import pytest
 
 from benchmarks.heard import barge_in
@@ -109,6 +111,19 @@ def test_what_is_anticipated_is_answered_sooner_and_kept_as_it_was_said() -> Non
         assert [final.text for final in caller.all(TranscriptFinal)] == ["so what can you do"]
     hits = [end.speculation for caller in (likely, unlikely) for end in caller.all(TurnEnd)]
     assert [(told.started, told.hit) for told in hits if told is not None] == [(1, 1), (2, 1)]
+
+
+def test_a_session_logs_what_came_of_all_answers_that_it_began_early(caplog: pytest.LogCaptureFixture) -> None:
+    async def script(caller: Caller) -> None:
+        await ask(caller)
+        await caller.speak(1000, 260)  # and hangs up before the commit
+
+    with caplog.at_level(logging.INFO, logger="voiceserver"):
+        caller = converse_as_people_do(script)
+    (end,) = caller.all(TurnEnd)
+    (ended,) = [vars(record)["fields"] for record in caplog.records if record.getMessage() == "session ended"]
+    assert (ended["begun_early"], ended["given"], ended["saved_ms"]) == (2, 1, end.speculation.saved_ms)
+    assert ended["wasted_tokens"] > end.speculation.wasted_tokens + end.speculation.wasted_input_tokens
 
 
 def test_a_held_answer_makes_no_more_than_its_beginning() -> None:

@@ -116,3 +116,19 @@ def test_without_a_reply_there_is_nothing_to_send_and_nothing_was_heard() -> Non
         await speaking.over()
 
     speak(script)
+
+
+def test_the_ledger_of_a_session_has_its_turns_and_what_was_held_back_when_it_broke_off() -> None:
+    async def script(speaking: Speaking, spawn: Spawn, loop: VirtualLoop) -> None:
+        speaking.begin(1, 1, CONVERSATION, spawn, lambda: None)
+        await asyncio.sleep(0.01)
+        speaking.adopt(1, loop.now_ns())
+        speaking.end()
+        assert speaking.settle(1).hit == 1
+        speaking.begin(2, 1, CONVERSATION, spawn, lambda: None)
+        await asyncio.sleep(0.01)
+        ledger = speaking.close()
+        assert (ledger.started, ledger.hit, ledger.cancelled) == (2, 1, 1)
+        assert (ledger.wasted_tokens, ledger.wasted_tts_ms) == (3, 240.0)
+
+    speak(script)
