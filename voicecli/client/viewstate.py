@@ -87,6 +87,8 @@ class TurnView(msgspec.Struct, frozen=True, kw_only=True):
     buffered_ms: float = 0.0
     paused: bool = False
     """The reply is, as the user may be speaking over it."""
+    aside: bool = False
+    """It was spoken over an answer, which went on: a nod, a noise, an echo."""
     cancelled: CancelReason | None = None
     heard_ms: float | None = None
     heard_text: str | None = None
@@ -123,6 +125,11 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
     def turn(self, turn_id: int) -> TurnView | None:
         return next((turn for turn in self.turns if turn.turn_id == turn_id), None)
 
+    @property
+    def is_answering(self) -> bool:
+        """There is an answer that was begun, and is not over."""
+        return any(turn.reply and turn.cancelled is None and turn.outcome is None for turn in self.turns)
+
     def to_own_ns(self, mark: Mark, t_ns: int) -> int | None:
         """An instant on our clock; None for one of the server's while the offset is unknown."""
         if mark.side is ClockSide.CLIENT:
@@ -151,6 +158,8 @@ def reduced(state: ViewState, event: Event) -> ViewState:
         return state
     before = state.turn(turn_id) or TurnView(turn_id=turn_id)
     after = _turn_reduced(before, event)
+    if isinstance(event, TurnEnd) and event.outcome is TurnOutcome.NO_SPEECH and state.is_answering:
+        after = msgspec.structs.replace(after, aside=True)
     if after is before:
         return state
     others = [turn for turn in state.turns if turn.turn_id != turn_id]

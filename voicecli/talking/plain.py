@@ -104,7 +104,7 @@ def _turn_lines(event: TalkEvent, after: TalkState, verbose: bool) -> Iterator[s
             if outcome is TurnOutcome.COMPLETED and turn.reply:
                 yield f"assistant: {turn.reply}"
             if outcome is TurnOutcome.NO_SPEECH and turn.partial:
-                yield f"not understood: {turn.partial}"
+                yield f"{'while the answer went on' if turn.aside else 'not understood'}: {turn.partial}"
             yield from _latency_lines(after, turn)
 
 

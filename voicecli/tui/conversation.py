@@ -119,7 +119,7 @@ def remark(turn: TurnView, is_lost: bool) -> str:
     if turn.outcome is TurnOutcome.FAILED:
         return "It could not be answered."
     if turn.outcome is TurnOutcome.NO_SPEECH and turn.partial:
-        return "That was not understood."
+        return "The answer went on." if turn.aside else "That was not understood."
     if is_lost and turn.transcript is not None:
         return "The connection was interrupted here."
     return ""

@@ -165,6 +165,18 @@ def test_tokens_of_a_cancelled_reply_are_dropped() -> None:
     )
 
 
+def test_what_came_to_nothing_while_an_answer_went_on_was_said_aside() -> None:
+    answering = (LlmToken(turn_id=1, index=0, text="Once"),)
+    nod = (
+        TranscriptPartial(turn_id=2, text="mm-hm", stable_chars=5),
+        TurnEnd(turn_id=2, outcome=TurnOutcome.NO_SPEECH),
+    )
+    over = TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED)
+    assert turn(*answering, *nod, turn_id=2).aside
+    assert not turn(*answering, over, *nod, turn_id=2).aside
+    assert not turn(*nod, turn_id=2).aside
+
+
 def test_turns_are_in_order_whichever_was_heard_of_first() -> None:
     state = after(SpeechStarted(turn_id=2, position_ms=1), timing(Mark.LLM_DONE, 1))
     assert [turn.turn_id for turn in state.turns] == [1, 2]

@@ -145,6 +145,11 @@ def test_words_that_were_not_understood_are_told_as_such() -> None:
     assert one(TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), acted(connected())) == []
 
 
+def test_a_nod_is_told_to_have_left_the_answer_alone() -> None:
+    speaking = talked(acted(SCENES["speaking"]), TranscriptPartial(turn_id=9, text="mm-hm", stable_chars=5), 0)
+    assert one(TurnEnd(turn_id=9, outcome=TurnOutcome.NO_SPEECH), speaking) == ["while the answer went on: mm-hm"]
+
+
 def test_a_reply_that_was_cut_before_it_was_heard_has_no_line_of_its_own() -> None:
     thinking = acted([*BEFORE, *spoken(STORY), *committed(STORY)])
     cut = ReplyCancelled(turn_id=3, reason=CancelReason.INTERRUPT, heard_ms=0, heard_text="")

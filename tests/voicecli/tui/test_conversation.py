@@ -101,6 +101,7 @@ def test_a_question_stays_above_what_was_heard_of_an_answer_that_was_taken_back(
         ),
         (TurnView(turn_id=1, outcome=TurnOutcome.FAILED), False, "It could not be answered."),
         (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH), False, "That was not understood."),
+        (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH, aside=True), False, "The answer went on."),
         (TurnView(turn_id=1, outcome=TurnOutcome.NO_SPEECH), False, ""),
         (TurnView(turn_id=1, transcript="a"), True, "The connection was interrupted here."),
     ],
