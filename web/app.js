@@ -14,6 +14,9 @@ import { initial, isInterruptible, isOpen, presence, reduce } from "./ui/state.j
 import { takeToken } from "./ui/token.js";
 import { VoiceClient, nowMs } from "./voicewire.js";
 
+/** How often it is told how far an answer was spoken. */
+const READING_STEP_MS = 500;
+
 /** @typedef {import("./ui/preferences.js").Preferences} Preferences */
 /** @typedef {import("./ui/state.js").ViewEvent} ViewEvent */
 
@@ -80,12 +83,15 @@ function newClient() {
   made.on("devices", () => void settings.listMicrophones(preferences.deviceId));
   made.on("reconnecting", (retry) => dispatch({ type: "reconnecting", ...retry, atMs: elapsedMs() }));
   let playback = "";
+  let reading = 0;
   made.on("playback", ({ turnId, playing, playedMs }) => {
-    // About ten a second: only where playing begins or ends.
+    // About ten a second: only where playing begins or ends, and now and then for who reads along.
     const edge = `${turnId} ${playing} ${playedMs > 0}`;
-    if (edge === playback) return;
+    const step = Math.floor(playedMs / READING_STEP_MS);
+    if (edge !== playback) dispatch({ type: "playback", turnId, playing, playedMs, clockMs: nowMs(), atMs: elapsedMs() });
+    else if (step !== reading) dispatch({ type: "playhead", turnId, playedMs });
     playback = edge;
-    dispatch({ type: "playback", turnId, playing, playedMs, clockMs: nowMs(), atMs: elapsedMs() });
+    reading = step;
   });
   return made;
 }

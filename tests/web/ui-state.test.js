@@ -145,6 +145,11 @@ test("the first report of a playhead dates the reply's first sample", () => {
   assert.equal(after(...open, playback(0, 1000), playback(20, 1030), playback(90, 1105)).turns[0].replyPlayMs, 1010);
 });
 
+test("a playhead tells how much of its own turn's answer was played", () => {
+  const playhead = (turnId, playedMs) => ({ type: "playhead", turnId, playedMs });
+  assert.equal(after(...open, playhead(1, 500), playhead(1, 1000), playhead(2, 1500)).turns[0].playheadMs, 1000);
+});
+
 test("a reducer changes no state in place", () => {
   const before = after(...open);
   const copy = structuredClone(before);

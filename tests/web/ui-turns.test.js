@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SHOWN_CHARS, abridge, beginsWith, split } from "../../web/ui/heard.js";
+import { SHOWN_CHARS, abridge, beginsWith, split, spokenChars } from "../../web/ui/heard.js";
 import { aligned, answered, bargeInStopMs, begunEarly, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
 const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(1, 1));
@@ -171,4 +171,10 @@ test("what was begun early is told with what it saved and cost", () => {
   const wasted = { started: 2, hit: 1, cancelled: 1, ...tokens, wasted_tts_ms: 240, saved_ms: 310.4 };
   assert.equal(of(wasted), "Begun early: saved 310 ms; 1 thrown away (43 tokens, 0.2 s of speech).");
   assert.equal(of({ started: 1 }), "Begun early: nothing came of it.");
+});
+
+test("the voice is about so far into the text as it was played, and never beyond its end", () => {
+  assert.equal(spokenChars("Once upon a time", 0), 0);
+  assert.equal(spokenChars("Once upon a time", 800), 12);
+  assert.equal(spokenChars("Once upon a time", 60_000), 16);
 });

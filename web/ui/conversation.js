@@ -1,7 +1,7 @@
 // The conversation as it forms.
 
 import { byId, element, mark, write } from "./element.js";
-import { abridge } from "./heard.js";
+import { abridge, spokenChars } from "./heard.js";
 import { answered, said } from "./turns.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
@@ -56,6 +56,18 @@ class TurnDrawing {
     write(this.note, note);
   }
 
+  /** Where the line is drawn that is being spoken, in the window; null where none is. */
+  spokenLine() {
+    const turn = this.drawn;
+    const text = this.heard.firstChild;
+    if (!turn?.reply || turn.outcome !== null || turn.cancelled !== null || !(text instanceof Text)) return null;
+    const line = document.createRange();
+    const at = Math.min(spokenChars(turn.reply, turn.playheadMs), text.length - 1);
+    line.setStart(text, at);
+    line.setEnd(text, at + 1);
+    return line.getBoundingClientRect().bottom;
+  }
+
   drawUnheard() {
     const unheard = (this.drawn && answered(this.drawn)?.unheard) ?? "";
     // Few screen readers tell what is struck through.
@@ -78,9 +90,15 @@ function remark(turn) {
   return "";
 }
 
+/** Who is so near to where they are taken is not reading elsewhere. */
+const NEAR = 48;
+
+/** Where in the window the line that is being spoken stays, from its top. */
+const READING_LINE = 0.7;
+
 /** @param {Element} scroller */
-function isAtEnd(scroller) {
-  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+function endOf(scroller) {
+  return scroller.scrollHeight - scroller.clientHeight;
 }
 
 export class Conversation {
@@ -92,8 +110,13 @@ export class Conversation {
     this.turns = new Map();
     this.pending = element("li", { class: "turn" });
     this.following = true;
+    /** Where each of the two was taken last. @type {Map<Element, number>} */
+    this.taken = new Map();
     const scrolled = () => {
-      this.following = [this.root, document.documentElement].every(isAtEnd);
+      this.following = [this.root, document.documentElement].every((scroller) => {
+        const { scrollTop } = scroller;
+        return endOf(scroller) - scrollTop < NEAR || Math.abs((this.taken.get(scroller) ?? -Infinity) - scrollTop) < NEAR;
+      });
     };
     this.root.addEventListener("scroll", scrolled);
     window.addEventListener("scroll", scrolled);
@@ -116,12 +139,22 @@ export class Conversation {
     if (this.following) this.follow();
   }
 
-  /** In a small window it is the page that scrolls. */
+  /** To the end, but no further than to what is being spoken: one reads along. In a small window it is the page that scrolls. */
   follow() {
-    this.root.scrollTop = this.root.scrollHeight;
-    if (!isAtEnd(document.documentElement) && document.body.dataset.panel !== "open") {
-      window.scrollTo(0, document.documentElement.scrollHeight);
-    }
+    const { top, height } = this.root.getBoundingClientRect();
+    this.take(this.root, top + height * READING_LINE);
+    if (document.body.dataset.panel !== "open") this.take(document.documentElement, window.innerHeight * READING_LINE);
+  }
+
+  /**
+   * @param {Element} scroller
+   * @param {number} readingLine Where in the window what is spoken should be.
+   */
+  take(scroller, readingLine) {
+    const spoken = [...this.turns.values()].map((turn) => turn.spokenLine()).find((line) => line !== null) ?? Infinity;
+    const to = Math.max(0, Math.min(endOf(scroller), scroller.scrollTop + spoken - readingLine));
+    this.taken.set(scroller, to);
+    if (Math.abs(scroller.scrollTop - to) >= 1) scroller.scrollTop = to;
   }
 
   /** @param {string} key */

@@ -1,5 +1,19 @@
 // What of a reply was heard, when it was cut short.
 
+/** Of English speech, a second: some 165 words a minute. */
+const USUAL_CHARS = 15;
+
+/**
+ * About how far into a reply's text the voice is.
+ *
+ * @param {string} reply
+ * @param {number} playheadMs
+ * @returns {number} Characters.
+ */
+export function spokenChars(reply, playheadMs) {
+  return Math.min(reply.length, Math.round((playheadMs * USUAL_CHARS) / 1000));
+}
+
 /**
  * Splits a reply after the last word heard. The server's `heard_text` begins the reply; where white space, case or
  * punctuation differ (a speech engine may say so), the words decide.

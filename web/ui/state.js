@@ -65,6 +65,7 @@ import { joined, marked, newTurn, reduceTurn } from "./turns.js";
  *   | {type: "message", message: Down, atMs: number}
  *   | {type: "mark", turnId: number, mark: string, tMs: number, atMs: number}
  *   | {type: "sent", message: import("../voicewire/types.js").Up, atMs: number}
+ *   | {type: "playhead", turnId: number, playedMs: number}
  *   | {type: "playback", turnId: number, playing: boolean, playedMs: number, clockMs: number, atMs: number}
  *   | {type: "reconnecting", attempt: number, delayMs: number, atMs: number}
  *   | {type: "microphone", microphone: boolean}
@@ -122,6 +123,8 @@ export function reduce(state, event) {
       return noted(state, event);
     case "sent":
       return { ...state, log: logged(state.log, messageEntry(event.message, event.atMs)) };
+    case "playhead":
+      return withTurn(state, event.turnId, (turn) => ({ ...turn, playheadMs: event.playedMs }));
     case "playback":
       return played({ ...state, log: logged(state.log, playbackEntry(event)) }, event);
     case "reconnecting": {

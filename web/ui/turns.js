@@ -24,6 +24,7 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {string | null} heardText
  * @property {import("../voicewire/types.js").TurnOutcome | "lost" | null} outcome `lost`: the connection broke in it.
  * @property {import("./waterfall.js").Marks} marks Each on its own side's clock.
+ * @property {number} playheadMs How much of the reply was played.
  * @property {number | null} replyPlayMs When the reply's first sample was played, on the client's clock.
  * @property {Record<string, number>} reportedMs The server's own latencies.
  * @property {import("../voicewire/types.js").Speculation} speculation
@@ -63,6 +64,7 @@ export function newTurn(connection, turnId) {
     heardText: null,
     outcome: null,
     marks: {},
+    playheadMs: 0,
     replyPlayMs: null,
     reportedMs: {},
     speculation: {},

@@ -37,6 +37,9 @@ const voice = {
   reply(turnId, text) {
     text.match(/\s*\S+/g).forEach((token, index) => this.message({ type: "llm_token", turn_id: turnId, index, text: token }));
   },
+  played(turnId, playedMs) {
+    this.emit("playback", { turnId, playing: true, playedMs });
+  },
   /** The user cut in. */
   cut(turnId, heardText) {
     this.message({ type: "reply_cancelled", turn_id: turnId, reason: "barge_in", heard_ms: 900, heard_text: heardText });

@@ -137,6 +137,33 @@ def test_a_long_conversation_stays_at_its_end_and_the_page_in_its_window(talk: T
     assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
 
 
+def test_a_long_answer_is_read_along_and_its_end_shown_when_it_was_spoken(talk: TalkPage) -> None:
+    conversation = "document.getElementById('conversation')"
+    below = f"{conversation}.scrollHeight - {conversation}.clientHeight - {conversation}.scrollTop"
+    talk.turn(1, "tell me a story", STORY * 12)
+    talk.says(2, "tell me another")
+    talk.answers(2, " ".join([STORY] * 60))
+    at_first = talk.page.evaluate(below)
+    assert talk.page.locator(".user").last.is_visible()
+    assert at_first > 500
+    talk.voice("voice.played(2, 100), voice.played(2, 100_000)")
+    in_its_midst = talk.page.evaluate(below)
+    assert 100 < in_its_midst < at_first - 100
+    talk.voice("voice.message({type: 'turn_end', turn_id: 2, outcome: 'completed'})")
+    assert talk.page.evaluate(below) < 2
+
+
+def test_who_reads_elsewhere_is_left_there(talk: TalkPage) -> None:
+    conversation = "document.getElementById('conversation')"
+    talk.turn(1, "tell me a story", STORY * 40)
+    talk.says(2, "tell me another")
+    talk.answers(2, " ".join([STORY] * 60))
+    talk.page.evaluate(f"{conversation}.scrollTop = 0")
+    talk.drawn()
+    talk.voice("voice.played(2, 100), voice.played(2, 100_000)")
+    assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
+
+
 def test_mute_and_unmute(talk: TalkPage) -> None:
     talk.page.click("#main-button")
     talk.drawn()
