@@ -256,7 +256,8 @@ class TurnMachine:
         if self._reply is None:
             return []
         effects = self._interrupt_when_sure(utterance)
-        if self._reply is not None and not event.is_faint and utterance.spoken_ns >= self._settings.barge_in_ns:
+        is_voice = not event.is_faint and not utterance.is_echo and utterance.spoken_ns >= self._settings.barge_in_ns
+        if self._reply is not None and is_voice:
             effects += self._pause_reply(now_ns)
         return effects
 

@@ -394,6 +394,17 @@ def test_once_deceived_the_reply_is_paused_only_by_speech_of_some_length() -> No
     assert of(PauseReply, book.hears(4600, 4600)) == [PauseReply(1)]
 
 
+def test_once_deceived_the_reply_is_not_paused_by_its_echo() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.stops(4300, 4100)
+    book.starts(4400)
+    book.at(4580, PartialTranscribed(2, 1, "it is", 5, is_echo=True))
+    assert of(PauseReply, book.hears(4600, 4600)) == []
+    book.partly(4700, "it may", turn=2, segment=1, stable=False)
+    assert of(PauseReply, book.hears(4700, 4700)) == [PauseReply(1)]
+
+
 # --- a turn that was ended too early
 
 
