@@ -53,8 +53,14 @@ FADE = OUTPUT_RATE // 100
 SLACK = OUTPUT_RATE // 50
 """An answer may begin with zeros, which nobody hears; and one may have a frame more than another."""
 SAME = 1e-4
+MOST_TORN = 5
+"""So many calls are made again."""
 
 Sound = npt.NDArray[np.float32]
+
+
+class Torn(Exception):
+    """The browser had no time to play all: nothing can be said of the call."""
 
 
 class Piece(NamedTuple):
@@ -161,7 +167,8 @@ def call(browser: Browser, page_url: str, url: str, call_ms: float, said: Piece 
 def played(taken: dict[str, Any]) -> tuple[Sound, float]:
     """What was played, and when its first sample was at the ear, as wall time in ms."""
     steps = {later - earlier for earlier, later in pairwise(taken["frames"])}
-    assert len(steps) == 1, "a piece of the output is missing"
+    if len(steps) != 1:
+        raise Torn("a piece of the output is missing")
     # The device's clock is read in steps: the middle of all readings.
     behind_ms = statistics.median(wall_ms - context_ms for context_ms, wall_ms in taken["instants"])
     return _floats(taken["samples"]), taken["frames"][0] * 1000 / OUTPUT_RATE + behind_ms
@@ -272,6 +279,7 @@ def main() -> int:
     nods = [*pieces(TURNTAKING / "backchannels", Kind.BACKCHANNEL)]
     noises = [*pieces(TURNTAKING / "noises", Kind.NOISE)]
     cuts: list[Cut] = []
+    torn = 0
     pauses: dict[str, list[Pause]] = {"nods": [], "noises": []}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -281,10 +289,16 @@ def main() -> int:
     ):
 
         def taken(asked: tuple[Piece, float], said: Piece | None, after_ms: float, tail_ms: float) -> Played:
+            nonlocal torn
             path = Path(folder) / "call.wav"
             call_ms = write_call(path, asked, said, after_ms, tail_ms)
-            with chromium(play, options.chromium, path) as browser:
-                return call(browser, page_url, url, call_ms, said)
+            while torn <= MOST_TORN:
+                try:
+                    with chromium(play, options.chromium, path) as browser:
+                        return call(browser, page_url, url, call_ms, said)
+                except Torn:
+                    torn += 1
+            sys.exit("the browser has too little time to play: close what else runs, and try again")
 
         story, offer = question(STORY), question(OFFER)
         whole = len(taken(offer, None, 0, WHOLE_MS).given[1])
@@ -299,6 +313,8 @@ def main() -> int:
                 print(pauses[kind][-1], file=sys.stderr)
     Console().print(_cuts_table(cuts))
     Console().print(_pauses_table(pauses))
+    if torn:
+        print(f"{torn} calls were made again, in which the browser had no time to play all")
     return 0
 
 

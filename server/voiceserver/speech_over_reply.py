@@ -7,6 +7,9 @@ from voicewire.clock import NS_PER_MS
 WORDS_AWAITED_NS = 400 * NS_PER_MS
 """How long a paused reply waits, once the speech over it has stopped, for the words that tell what it was."""
 
+SHORT_AWAITED_NS = 100 * NS_PER_MS
+"""The same where it was too short for words, but for "stop": a recogniser that is near knows by then."""
+
 ECHO_TAIL_NS = 500 * NS_PER_MS
 """So long after a reply was paused, or ended, its echo may still be heard: the way there, the loudspeaker's buffer, the
 room."""
@@ -70,10 +73,10 @@ class SpeechOverReply:
 
     def resumes_ns(self, utterance: Utterance) -> int:
         """When a paused reply goes on, now that the speech over it has stopped."""
-        is_click = utterance.spoken_ns < self._barge_in_ns and not is_order(utterance.words(), self._locale)
-        if utterance.transcribed or is_click:
+        if utterance.transcribed:
             return utterance.stopped_ns
-        return utterance.stopped_ns + WORDS_AWAITED_NS
+        is_short = utterance.spoken_ns < self._barge_in_ns and not is_order(utterance.words(), self._locale)
+        return utterance.stopped_ns + (SHORT_AWAITED_NS if is_short else WORDS_AWAITED_NS)
 
     def is_interruption(self, utterance: Utterance) -> bool:
         """Enough speech in one segment (two coughs are no sentence), and words; or so much that they do not matter."""

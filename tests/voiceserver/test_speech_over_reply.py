@@ -1,6 +1,12 @@
 import pytest
 
-from voiceserver.speech_over_reply import ECHO_TAIL_NS, LONGEST_NOD_NS, WORDS_AWAITED_NS, SpeechOverReply
+from voiceserver.speech_over_reply import (
+    ECHO_TAIL_NS,
+    LONGEST_NOD_NS,
+    SHORT_AWAITED_NS,
+    WORDS_AWAITED_NS,
+    SpeechOverReply,
+)
 from voiceserver.utterance import Utterance
 
 ENOUGH, SURE = 200, 700
@@ -53,14 +59,15 @@ def test_a_reply_is_paused_once_and_one_that_went_on_was_paused_for_nothing() ->
     assert not over.was_deceived
 
 
-def test_it_goes_on_when_the_words_are_there_and_does_not_wait_for_those_of_a_click() -> None:
+def test_it_goes_on_when_the_words_are_there_and_waits_less_for_those_of_a_short_sound() -> None:
     over = SpeechOverReply(ENOUGH, SURE)
     awaited, transcribed, click = heard(ENOUGH), heard(ENOUGH, "yeah", final=True), heard(ENOUGH - 1)
     short_order = heard(ENOUGH - 1, "stop")
     for utterance in (awaited, transcribed, click, short_order):
         utterance.stopped_ns = 5000
     assert over.resumes_ns(awaited) == over.resumes_ns(short_order) == 5000 + WORDS_AWAITED_NS
-    assert over.resumes_ns(transcribed) == over.resumes_ns(click) == 5000
+    assert over.resumes_ns(click) == 5000 + SHORT_AWAITED_NS
+    assert over.resumes_ns(transcribed) == 5000
 
 
 @pytest.mark.parametrize("falls_silent", ["paused", "heard to its end"])

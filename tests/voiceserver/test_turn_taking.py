@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from voiceserver.completeness import without_hesitation
 from voiceserver.endpointing import CUT_OFF_FACTOR
 from voiceserver.speculation import SpeculationSettings
-from voiceserver.speech_over_reply import WORDS_AWAITED_NS
+from voiceserver.speech_over_reply import SHORT_AWAITED_NS, WORDS_AWAITED_NS
 from voiceserver.turn import TurnMachine, TurnSettings
 from voiceserver.turn_events import (
     AbandonTranscription,
@@ -373,10 +373,12 @@ def test_words_that_the_recogniser_still_doubts_cancel_nothing() -> None:
     assert of(CancelReply, book.partly(4400, "but no", turn=2)) == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
-def test_a_click_pauses_it_no_longer_than_it_lasts_and_late_words_are_waited_for_a_moment() -> None:
+def test_a_click_pauses_it_hardly_longer_than_it_lasts_and_late_words_are_waited_for_a_moment() -> None:
     book = Playbook().replying()
     book.starts(4000)
-    assert of(ResumeReply, book.stops(4300, 4100)) == [ResumeReply(1)]
+    book.stops(4300, 4100)
+    assert book.deadline_ms == 4300 + SHORT_AWAITED_NS / NS_PER_MS
+    assert of(ResumeReply, book.waits(4400)) == [ResumeReply(1)]
     book = Playbook().replying()
     book.starts(4000)
     book.stops(4500, 4300)
@@ -389,6 +391,7 @@ def test_once_deceived_the_reply_is_paused_only_by_speech_of_some_length() -> No
     book = Playbook().replying()
     book.starts(4000)
     book.stops(4300, 4100)
+    book.waits(4400)
     assert of(PauseReply, book.starts(4400)) == []
     assert of(PauseReply, book.hears(4590, 4590)) == []
     assert of(PauseReply, book.hears(4600, 4600)) == [PauseReply(1)]
@@ -398,11 +401,20 @@ def test_once_deceived_the_reply_is_not_paused_by_its_echo() -> None:
     book = Playbook().replying()
     book.starts(4000)
     book.stops(4300, 4100)
+    book.waits(4400)
     book.starts(4400)
     book.at(4580, PartialTranscribed(2, 1, "it is", 5, is_echo=True))
     assert of(PauseReply, book.hears(4600, 4600)) == []
     book.partly(4700, "it may", turn=2, segment=1, stable=False)
     assert of(PauseReply, book.hears(4700, 4700)) == [PauseReply(1)]
+
+
+def test_a_short_stop_keeps_it_silent_until_its_words_are_there() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    assert of(ResumeReply, book.stops(4300, 4150)) == []
+    effects = book.finally_(4330, "stop", turn=2)
+    assert [*of(ResumeReply, effects), *of(CancelReply, effects)] == [CancelReply(1, CancelReason.BARGE_IN)]
 
 
 # --- a turn that was ended too early
@@ -463,8 +475,8 @@ def test_who_falters_before_they_go_on_is_joined_unless_they_have_heard_the_answ
 def test_a_cough_after_the_commit_takes_nothing_back() -> None:
     book = Playbook().replying()
     book.starts(1400)
-    assert of(ResumeReply, book.stops(1700, 1500)) == [ResumeReply(1)]
-    book.finally_(1710, "", turn=2)
+    assert of(ResumeReply, book.stops(1700, 1500)) == []
+    assert of(ResumeReply, book.finally_(1710, "", turn=2)) == [ResumeReply(1)]
     book.hears(2060)
     assert book.waits(2100) == [AbandonTranscription(2), EndTurn(2, TurnOutcome.NO_SPEECH)]
 
