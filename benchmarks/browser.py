@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -41,6 +40,7 @@ from websockets.typing import Subprotocol
 from voiceaudio.opus import OpusDecoder
 from voicecli.fixtures import fixture, wavfile
 from voicewire import SUBPROTOCOL
+from voicewire.clock import utc_now
 from voicewire.formats import AudioFormat, Codec
 from voicewire.frames import AudioFrame, unpack_packets
 from voicewire.messages import AudioAck, EngineInfo, Engines, SessionReady, SessionStart, decode_up, encode
@@ -111,7 +111,7 @@ class Ear:
             async for data in connection:
                 if isinstance(data, bytes):
                     frame = AudioFrame.parse(data)
-                    self.arrivals.append(Arrival(time.time_ns() / 1e6, frame))
+                    self.arrivals.append(Arrival(utc_now().timestamp() * 1000, frame))
                     if frame.sequence % 10 == 0:
                         await connection.send(encode(AudioAck(sequence=frame.sequence, position_ms=0)))
                 elif isinstance(message := decode_up(data), SessionStart):

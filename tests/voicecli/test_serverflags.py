@@ -4,7 +4,7 @@ import pytest
 
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures import fixture as fixtures
-from voicecli.serverflags import ASKED_FOR, as_given, asked_of_server, of_turns, without_effect
+from voicecli.serverflags import ASKED_FOR, as_given, asked_of_server, of_turns, values, without_effect
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -13,6 +13,12 @@ def test_settings_of_turns_are_taken_out_as_text() -> None:
     found = of_turns({"silence_ms": "400", "speculation": False, "barge_in": True, "port": "1"})
     given = {name: value for name, value in found.items() if value is not None}
     assert given == {"silence_ms": "400", "speculation": "false", "barge_in": "true"}
+
+
+def test_a_setting_that_is_a_list_is_one_text_and_none_where_it_is_empty() -> None:
+    assert of_turns({"anticipate": ["what time is it", "who are you"]})["anticipate"] == "what time is it|who are you"
+    assert of_turns({"anticipate": []})["anticipate"] is None
+    assert values({"anticipate": "what time is it | who are you"}) == {"anticipate": "what time is it|who are you"}
 
 
 def test_a_server_elsewhere_is_asked_for_what_a_client_may_ask_for() -> None:

@@ -192,6 +192,8 @@ def _turns(settings: ServerSettings) -> str:
         f"{settings.endpointing.value}, {settings.silence_ms} ms",
         f"answers begun {'early' if is_early else 'at the end'}",
     ]
+    if is_early and settings.anticipate:
+        told.append(f"likely questions: {len(settings.anticipate)}")
     return " · ".join(told if settings.barge_in else [*told, "no barge-in"])
 
 

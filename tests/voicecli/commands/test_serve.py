@@ -188,6 +188,7 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     ("flags", "told"),
     [
         (["--endpointing", "fixed", "--silence-ms", "400"], "fixed, 400 ms · answers begun early"),
+        (["--anticipate", "who are you|go on"], "adaptive, 600 ms · answers begun early · likely questions: 2"),
         (["--no-speculation", "--no-barge-in"], "adaptive, 600 ms · answers begun at the end · no barge-in"),
         (["--pipeline", "sequential"], "adaptive, 600 ms · answers begun at the end"),
     ],
