@@ -21,6 +21,9 @@ TURN_TAKING = (
 )
 """Settings of when a turn ends, when an answer is begun, and what interrupts it."""
 
+LEARNED = "anticipate_after"
+"""Another one, which replay has not: what a server learns from one call would make the next one another."""
+
 ASKED_FOR = tuple(name for name in TURN_TAKING if name in TurnDetection.__struct_fields__)
 """Those that a client may ask any server for, in `session_start.turn_detection`."""
 
@@ -49,14 +52,14 @@ def option(field: str) -> Any:
         metavar = "TEXT" if field == "anticipate" else metavar
     elif field in set(Role):
         metavar = "ENGINE"
-    elif field.startswith("sessions"):
+    elif field.startswith("sessions") or field == LEARNED:
         metavar = "COUNT"
     elif field.endswith("_ms"):
         metavar = "MS"
     elif field in FILES:
         metavar = "FILE"
     text = f"{hint.__metadata__[0].description}{told}"
-    panel = PANEL if field in TURN_TAKING else None
+    panel = PANEL if field in (*TURN_TAKING, LEARNED) else None
     return typer.Option(names, metavar=metavar, help=text, show_default=False, rich_help_panel=panel)
 
 

@@ -1,31 +1,156 @@
-"""What a caller is about to say, where it is one of the things that callers of this server are likely to say.
+"""What a caller is about to say, where it is one of the things that callers of this server are likely to say: what
+whoever built the agent has named, and what several callers have said before.
 
-Whoever builds an agent knows what most of its callers ask for. A text that goes on after another ("play some music by
-Queen") is not counted on where the shorter one is likely, too.
+Each caller tells what may follow what: a text is counted on while more than half of those who began so said just that.
+Nothing of it is written anywhere; it ends with the server.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from voiceserver.completeness import lead, without_hesitation
+from voiceserver.completeness import is_lead, lead, without_hesitation
+from voiceserver.languages import primary
 from voiceserver.words import Words, words_of
 
-LEAST_WORDS = 2
-"""One word alone may become anything."""
+MOST_TEXTS = 10_000
+"""Of one language. What was not said for longest is forgotten first."""
+
+MOST_WORDS = 20
+"""What is longer hardly anybody says again."""
+
+
+class Callers:
+    """Shared by the sessions of one server."""
+
+    def __init__(self, named: Iterable[str] = (), *, after: int = 0) -> None:
+        """What so many callers (`after`) have said is likely, as is what was named; 0: only that."""
+        self._named = tuple(named)
+        self._after = after
+        self._by_language: dict[str, _Texts] = {}
+
+    def speaking(self, locale: str = "en") -> "Anticipation":
+        """What can be told of one of them."""
+        language = primary(locale)
+        if language not in self._by_language:
+            self._by_language[language] = _Texts(self._named, self._after, language)
+        return Anticipation(self._by_language[language], language)
 
 
 class Anticipation:
-    """Knows those texts. "please tell me a" is followed by what "tell me a story" goes on with."""
+    """Of one session: "please tell me a" is followed by what "tell me a story" goes on with."""
 
-    def __init__(self, texts: Iterable[str], locale: str = "en") -> None:
-        self._locale = locale
-        known = ((without_hesitation(words_of(text), locale), text.strip()) for text in texts)
-        self._texts = {words: text for words, text in known if words}
+    def __init__(self, texts: "_Texts", language: str) -> None:
+        self._texts = texts
+        self._language = language
+        self._counted: set[Words] = set()
 
     def completed(self, said: Words) -> str | None:
-        """All that will have been said, where only one of the texts can follow; None where several can, or none."""
-        begins = lead(said, self._locale) if self._texts else 0
+        """All that will have been said, where one text is likely to be; None where that is not known, or is all."""
+        begins = lead(said, self._language)
         words = said[begins:]
-        if len(words) < LEAST_WORDS or words in self._texts:
+        likely = self._texts.likely_after(words)
+        if likely is None or likely == words or len(words) < len(likely) / 2:
             return None
-        follow = [text for known, text in self._texts.items() if known[: len(words)] == words]
-        return " ".join((*said[:begins], follow[0])) if len(follow) == 1 else None
+        return " ".join((*said[:begins], self._texts.written(likely)))
+
+    def is_whole(self, said: Words) -> bool:
+        """Whether this is likely to be all."""
+        words = said[lead(said, self._language) :]
+        return bool(words) and self._texts.likely_after(words) == words
+
+    def was_said(self, text: str) -> None:
+        """The caller said this, and no more. Who says it again is no other caller."""
+        words = _asked(text, self._language)
+        is_worth_it = self._texts.learns and 0 < len(words) <= MOST_WORDS and len(self._counted) < MOST_TEXTS
+        if is_worth_it and words not in self._counted:
+            self._counted.add(words)
+            self._texts.count(words)
+
+
+@dataclass(slots=True)
+class _Branch:
+    """What was said after the same words."""
+
+    weight: int = 0
+    """Of all texts that begin with them."""
+    whole: int = 0
+    """Of the one that ends with them."""
+    following: dict[str, "_Branch"] = field(default_factory=dict)
+
+
+class _Texts:
+    """What is said in one language, and by how many callers: a tree of words, so that asking takes as long as what
+    follows, however much is known."""
+
+    def __init__(self, named: Iterable[str], after: int, language: str) -> None:
+        self._after = after
+        self._written: dict[Words, str] = {}
+        """Those that were named."""
+        self._callers: dict[Words, int] = {}
+        """How many of them said it; what was said last comes last."""
+        self._root = _Branch()
+        for text in named:
+            words = _asked(text, language)
+            if words and words not in self._written:
+                has_lead = words != without_hesitation(words_of(text), language)
+                self._written[words] = " ".join(words) if has_lead else text.strip()
+                self._weigh(words, self._weight(words))
+
+    @property
+    def learns(self) -> bool:
+        return self._after > 0
+
+    def count(self, words: Words) -> None:
+        """One more caller said this."""
+        before = self._weight(words)
+        self._callers[words] = self._callers.pop(words, 0) + 1
+        self._weigh(words, self._weight(words) - before)
+        if len(self._callers) > MOST_TEXTS:
+            self._forget(next(iter(self._callers)))
+
+    def _forget(self, words: Words) -> None:
+        before = self._weight(words)
+        del self._callers[words]
+        self._weigh(words, self._weight(words) - before)
+
+    def likely_after(self, words: Words) -> Words | None:
+        """What more than half of the callers who began so have said, if it is likely at all."""
+        branch: _Branch | None = self._root
+        for word in words:
+            branch = branch.following.get(word) if branch else None
+        if branch is None or not words:
+            return None
+        least = branch.weight / 2
+        while branch.whole <= least:
+            # Where more than half of them said the same, more than half went on with each of its words.
+            following = next((each for each in branch.following.items() if each[1].weight > least), None)
+            if following is None:
+                return None
+            word, branch = following
+            words = (*words, word)
+        return words if words in self._written or self._callers[words] >= self._after else None
+
+    def written(self, words: Words) -> str:
+        return self._written.get(words) or " ".join(words)
+
+    def _weight(self, words: Words) -> int:
+        """What was named counts as if it had just become likely."""
+        least = max(1, self._after) if words in self._written else 0
+        return max(least, self._callers.get(words, 0))
+
+    def _weigh(self, words: Words, change: int) -> None:
+        branch = self._root
+        for word in words:
+            following = branch.following.setdefault(word, _Branch())
+            following.weight += change
+            if not following.weight:
+                del branch.following[word]
+                return
+            branch = following
+        branch.whole += change
+
+
+def _asked(text: str, language: str) -> Words:
+    """What two texts that ask the same have in common; nothing where more would have to follow ("okay")."""
+    words = without_hesitation(words_of(text), language)
+    return () if is_lead(words, language) else words[lead(words, language) :]

@@ -106,6 +106,11 @@ def lead(words: Words, locale: str = "en") -> int:
     return next((at for at, word in enumerate(words) if word not in _LEADS), max(0, len(words) - 1))
 
 
+def is_lead(words: Words, locale: str = "en") -> bool:
+    """Whether the sentence has yet to begin: "okay so"."""
+    return language_of(locale) is _ENGLISH and all(word in _LEADS for word in words)
+
+
 def is_answer(words: Words, locale: str = "en") -> bool:
     """Whether this is what people say alone, and need say no more: "yes please"."""
     return language_of(locale) is _ENGLISH and " ".join(words) in _ANSWERS

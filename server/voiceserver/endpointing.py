@@ -37,13 +37,15 @@ class Endpointing:
         self._factor = 1.0
         self._ended_well = 0
 
-    def silence_ns(self, text: str, finished: float | None = None) -> int:
-        """After these words; `finished` is the probability that a model of the end of turns gave, if one was asked."""
+    def silence_ns(self, text: str, finished: float | None = None, *, is_whole: bool = False) -> int:
+        """After these words; `finished` is the probability that a model of the end of turns gave, if one was asked.
+        What `is_whole` is known to be what callers say and no more, however it sounds."""
         settings = self._settings
         if not settings.is_adaptive:
             return settings.silence_ns
         share = {Completeness.COMPLETE: settings.complete, Completeness.UNKNOWN: 1.0, Completeness.OPEN: settings.open}
-        return round(settings.silence_ns * share[_together(completeness(text, self._locale), finished)] * self._factor)
+        sounds = Completeness.COMPLETE if is_whole else completeness(text, self._locale)
+        return round(settings.silence_ns * share[_together(sounds, finished)] * self._factor)
 
     def cut_off(self) -> None:
         """The last turn was ended too early."""

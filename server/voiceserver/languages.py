@@ -169,15 +169,15 @@ _UNKNOWN = Language()
 
 def language_of(locale: str) -> Language:
     """Of a BCP 47 tag; of one that is not known, the sounds that all people make."""
-    return LANGUAGES.get(_primary(locale), _UNKNOWN)
+    return LANGUAGES.get(primary(locale), _UNKNOWN)
 
 
 def taken_for(locale: str, understood: Sequence[str]) -> str:
     """The locale that a recogniser takes speech for: its own where it does not understand that of the speaker. One that
     does not say what it understands is taken to understand all."""
-    is_understood = not understood or _primary(locale) in {_primary(tag) for tag in understood}
+    is_understood = not understood or primary(locale) in {primary(tag) for tag in understood}
     return locale if is_understood else understood[0]
 
 
-def _primary(tag: str) -> str:
+def primary(tag: str) -> str:
     return tag.lower().replace("_", "-").partition("-")[0]

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 from voiceserver.admission import Admission, Visit
+from voiceserver.anticipation import Callers
 from voiceserver.auth import Authenticator, authenticator
 from voiceserver.conversation import Conversation, ConversationStore
 from voiceserver.engines import registry
@@ -35,9 +36,15 @@ class Service:
     """`async with` starts the engines and ends them, sessions first. Raises SettingsError, SpecError or EngineError."""
 
     def __init__(
-        self, settings: ServerSettings, clock: Clock, *, stt: Stt | None = None, tts: Tts | None = None
+        self,
+        settings: ServerSettings,
+        clock: Clock,
+        *,
+        stt: Stt | None = None,
+        tts: Tts | None = None,
+        callers: Callers | None = None,
     ) -> None:
-        """`stt` and `tts` take the place of those that the settings ask for; clients are told of the latter."""
+        """`stt`, `tts` and `callers` take the place of what the settings ask for; clients are told of the latter."""
         self._authenticator: Authenticator = authenticator(settings)
         self._clock = clock
         specs = settings.engines()
@@ -59,6 +66,7 @@ class Service:
         self._admission = Admission(settings.sessions, settings.sessions_per_address)
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()
+        self._callers = callers or callers_of(settings)
         self._sessions: set[Session] = set()
         self._conversations: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -189,6 +197,7 @@ class Service:
                 engines=self._engines,
                 settings=self._session_settings,
                 conversation=conversation,
+                callers=self._callers,
                 clock=self._clock,
             )
             self._sessions.add(session)
@@ -243,6 +252,11 @@ class Service:
             await self._idle.wait()
 
 
+def callers_of(settings: ServerSettings) -> Callers:
+    """What is known of the callers of a server that has had none."""
+    return Callers(settings.anticipate, after=settings.anticipate_after)
+
+
 def _session_settings(settings: ServerSettings) -> SessionSettings:
     return SessionSettings(
         turn=TurnSettings(
@@ -253,7 +267,6 @@ def _session_settings(settings: ServerSettings) -> SessionSettings:
                 is_on=settings.speculation and settings.pipeline is Pipeline.OVERLAPPED,
                 tries=settings.speculation_tries,
                 wasted_tokens=settings.speculation_waste,
-                anticipated=settings.anticipate,
             ),
             commit_timeout_ns=settings.commit_timeout_ms * NS_PER_MS,
             barge_in=settings.barge_in,

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import NamedTuple
 
+from voiceserver.anticipation import Callers
 from voiceserver.conversation import Conversation
 from voiceserver.echo import EchoEar
 from voiceserver.engines.roles import EndOfTurn, Llm, Stt, Tts, Vad
@@ -156,6 +157,7 @@ class Session:
         engines: EngineSet,
         settings: SessionSettings,
         conversation: Conversation,
+        callers: Callers,
         clock: Clock,
     ) -> None:
         self.conversation = conversation
@@ -171,7 +173,9 @@ class Session:
             own = own._replace(speculation=own.speculation._replace(is_on=False))
         start = agreement.start
         transcribed_as = taken_for(start.locale, engines.locales)
-        self._machine = TurnMachine(turn_settings(start.turn_detection, own, locale=transcribed_as))
+        self._machine = TurnMachine(
+            turn_settings(start.turn_detection, own, locale=transcribed_as), callers.speaking(transcribed_as)
+        )
         self._outbox = Outbox(
             connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck
         )

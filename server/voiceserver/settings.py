@@ -108,6 +108,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         _about("What callers are likely to say, with | between: it is answered before they have said all of it."),
     ] = ()
+    anticipate_after: Annotated[
+        int, _about("What so many callers have said is likely, too; 0 learns nothing from callers.", ge=0, le=1_000)
+    ] = 0
     hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
     commit_timeout_ms: Annotated[
         int, _about("How long after the silence a turn waits for its transcript.", ge=0, le=30_000)

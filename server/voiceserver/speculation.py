@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from voiceserver.anticipation import Anticipation
+from voiceserver.anticipation import Anticipation, Callers
 from voiceserver.completeness import Completeness, completeness, is_answer, without_hesitation
 from voiceserver.engines.roles import ChatMessage, TokenUsage
 from voiceserver.words import Words, words_of
@@ -29,21 +29,21 @@ class SpeculationSettings(NamedTuple):
     """Answers begun for one turn, at most."""
     wasted_tokens: int = 100_000
     """When a session has wasted so many tokens, read and written, it begins no more answers early."""
-    anticipated: tuple[str, ...] = ()
-    """What callers are likely to say: an answer is begun as soon as only one of these can follow."""
 
 
 class Speculator:
     """Decides for one session. It is told what was begun and wasted, and asked what to begin."""
 
-    def __init__(self, settings: SpeculationSettings, locale: str = "en") -> None:
+    def __init__(
+        self, settings: SpeculationSettings, locale: str = "en", anticipation: Anticipation | None = None
+    ) -> None:
         self._settings = settings
         self._locale = locale
         self._wasted_tokens = 0
         self._tries = 0
         self._given_up = False
         self._words: Words | None = None
-        self._anticipation = Anticipation(settings.anticipated, locale)
+        self._anticipation = anticipation or Callers().speaking(locale)
 
     @property
     def words(self) -> Words | None:
@@ -91,6 +91,15 @@ class Speculator:
             return False
         words = self._asked(text)
         return words != (self._words if is_all else self._words[: len(words)])
+
+    def is_whole(self, text: str) -> bool:
+        """Whether callers are likely to say just this."""
+        return self._settings.is_on and self._anticipation.is_whole(self._asked(text))
+
+    def was_said(self, text: str) -> None:
+        """It was a turn, and is known to have been all of it."""
+        if self._settings.is_on:
+            self._anticipation.was_said(text)
 
     def _asked(self, text: str) -> Words:
         """What an answer depends on: recognisers differ in whether they write an "um", and it asks nothing."""

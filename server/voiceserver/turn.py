@@ -23,6 +23,7 @@ when its silence was heard *and* its transcript is final, or at a second deadlin
 
 from typing import NamedTuple
 
+from voiceserver.anticipation import Anticipation
 from voiceserver.backchannel import is_order
 from voiceserver.endpointing import Endpointing, EndpointingSettings
 from voiceserver.speculation import SpeculationSettings, Speculator
@@ -80,6 +81,9 @@ STALL_NS = 300 * NS_PER_MS
 """When microphone audio stops coming without `audio_end`, silence is called reached this much later: long enough for a
 network stall or a recorder's piece, short enough for a client that sends nothing while it hears nothing."""
 
+WHOLE_NS = 60 * NS_PER_MS
+"""After what callers are likely to say and no more, the transcript is asked for after so much silence."""
+
 ANSWERED_NS = 500 * NS_PER_MS
 """Who begins to speak after so much of the reply speaks to it; who had not finished does not wait to hear it."""
 
@@ -116,7 +120,9 @@ class _Reply(NamedTuple):
 
 
 class TurnMachine:
-    def __init__(self, settings: TurnSettings, *, last_turn_id: int = 0) -> None:
+    def __init__(
+        self, settings: TurnSettings, anticipation: Anticipation | None = None, *, last_turn_id: int = 0
+    ) -> None:
         self._settings = settings
         self._last_turn_id = last_turn_id
         self._utterance: Utterance | None = None
@@ -126,7 +132,7 @@ class TurnMachine:
         self._arrived_ns = 0
         """When the newest audio came; behind a stall of the network that is long after it was spoken."""
         self._endpointing = Endpointing(EndpointingSettings(settings.silence_ns, settings.is_adaptive), settings.locale)
-        self._speculator = Speculator(settings.speculation, settings.locale)
+        self._speculator = Speculator(settings.speculation, settings.locale, anticipation)
 
     @property
     def reply_id(self) -> int | None:
@@ -171,7 +177,8 @@ class TurnMachine:
                 if turn_id == self.reply_id:
                     effects += self._cancel_reply(CancelReason.INTERRUPT, silent_ns=now_ns)
             case ReplyFinished(turn_id):
-                if turn_id == self.reply_id:
+                if self._reply is not None and turn_id == self._reply.turn_id:
+                    self._speculator.was_said(self._reply.to)
                     self._reply = None
                     self._over.reply_ended(now_ns)
                     effects.append(EndTurn(turn_id, TurnOutcome.COMPLETED))
@@ -254,7 +261,8 @@ class TurnMachine:
         utterance.silence_ns = event.until_ns - event.last_speech_ns
         utterance.is_faint = event.is_faint
         if self._reply is None:
-            return []
+            is_over = utterance.silence_ns >= WHOLE_NS and utterance.is_stable
+            return [CloseSegment()] if is_over and self._speculator.is_whole(utterance.text()) else []
         effects = self._interrupt_when_sure(utterance)
         is_voice = not event.is_faint and not utterance.is_echo and utterance.spoken_ns >= self._settings.barge_in_ns
         if self._reply is not None and is_voice:
@@ -387,7 +395,11 @@ class TurnMachine:
             return utterance.ended_ns
         if self._settings.mode is TurnDetectionMode.MANUAL:
             return None
-        silence_ns = utterance.last_speech_ns + self._endpointing.silence_ns(utterance.text(), utterance.finished)
+        text = utterance.text()
+        is_whole = self._speculator.is_whole(text)
+        silence_ns = utterance.last_speech_ns + self._endpointing.silence_ns(
+            text, utterance.finished, is_whole=is_whole
+        )
         heard = self._heard_ns is not None and self._heard_ns >= silence_ns - UNHEARD_NS
         return silence_ns if heard else silence_ns + STALL_NS
 
@@ -485,9 +497,11 @@ class TurnMachine:
 
     def _cancel_reply(self, reason: CancelReason, *, silent_ns: int | None = None) -> list[Effect]:
         """`silent_ns` where nobody's voice did it: what is being spoken may be the reply's echo all the same."""
-        turn_id = self.reply_id
-        if turn_id is None:
+        if self._reply is None:
             return []
+        turn_id, said, _ = self._reply
+        if reason is not CancelReason.RESUMED:
+            self._speculator.was_said(said)
         self._reply = None
         self._over.reply_ended(silent_ns)
         outcome = TurnOutcome.FAILED if reason is CancelReason.FAILED else TurnOutcome.CANCELLED

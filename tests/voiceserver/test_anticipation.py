@@ -1,33 +1,181 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from voiceserver.anticipation import Anticipation
+from voiceserver import anticipation
+from voiceserver.anticipation import Callers
 from voiceserver.words import words_of
 
-TEXTS = ("What can you do?", "tell me a story", "tell me a story about a dog", "Count to ten, please.", " ", "...")
+TEXTS = (
+    "What can you do?",
+    "tell me a story",
+    "tell me a story about a dog",
+    "Okay, count to ten, please.",
+    " ",
+    "...",
+)
 
 
-def completed(said: str, locale: str = "en") -> str | None:
-    return Anticipation(TEXTS, locale).completed(words_of(said))
+def completed(said: str, locale: str = "en", named: tuple[str, ...] = TEXTS) -> str | None:
+    return Callers(named).speaking(locale).completed(words_of(said))
+
+
+def called(*texts: str, after: int = 2, named: tuple[str, ...] = ()) -> Callers:
+    """Each of the texts was said by another caller."""
+    callers = Callers(named, after=after)
+    for text in texts:
+        callers.speaking().was_said(text)
+    return callers
+
+
+# --- what was named
 
 
 def test_a_text_is_completed_as_it_is_written_where_only_one_text_can_follow() -> None:
     assert completed("what can") == "What can you do?"
-    assert completed("count to") == "Count to ten, please."
     assert completed("tell me a story about") == "tell me a story about a dog"
 
 
-@pytest.mark.parametrize(
-    "said", ["", "what", "tell me", "tell me a story", "what could", "count to ten please", "count to ten please now"]
-)
+@pytest.mark.parametrize("said", ["", "tell me a", "tell me a story", "what could", "what can you do", "what can i"])
 def test_it_is_not_where_several_can_or_none(said: str) -> None:
     assert completed(said) is None
 
 
-def test_what_a_sentence_may_begin_with_stays_before_it() -> None:
-    assert completed("okay please count to") == "okay please Count to ten, please."
-    assert completed("please count") is None
-    assert completed("okay count to", "de") is None
+@pytest.mark.parametrize(("said", "is_enough"), [("what", False), ("count", False), ("count to", True)])
+def test_it_is_not_before_half_of_it_was_said(said: str, is_enough: bool) -> None:
+    assert (completed(said) is not None) == is_enough
+
+
+def test_what_a_sentence_may_begin_with_stays_before_it_as_it_was_said() -> None:
+    assert completed("okay please what can") == "okay please What can you do?"
+    assert completed("count to") == "count to ten please"
+    assert completed("so count to") == "so count to ten please"
+    assert completed("okay what can", "de") is None
+    assert completed("okay count to", "de") == "Okay, count to ten, please."
 
 
 def test_without_texts_nothing_is_anticipated() -> None:
-    assert Anticipation(()).completed(("what", "can")) is None
+    assert completed("what can", named=()) is None
+    assert not Callers().speaking().is_whole(("what",))
+    assert not Callers().speaking().is_whole(())
+
+
+def test_what_is_named_is_whole_unless_more_of_it_is_named_too() -> None:
+    caller = Callers(TEXTS).speaking()
+    wholes = ("what can you do", "okay so what can you do", "tell me a story about a dog", "count to ten please")
+    assert all(caller.is_whole(words_of(said)) for said in wholes)
+    assert not any(
+        caller.is_whole(words_of(said)) for said in ("what can you", "tell me a story", "what can you do now")
+    )
+
+
+def test_a_word_that_more_follows_is_never_whole() -> None:
+    caller = Callers(("no", "okay", "hello", "stop")).speaking()
+    assert [caller.is_whole((word,)) for word in ("no", "okay", "hello", "stop")] == [False, False, False, True]
+    assert Callers(("so",)).speaking("de").is_whole(("so",))
+
+
+# --- what callers say
+
+
+def test_what_enough_callers_have_said_is_anticipated() -> None:
+    assert called("where is it").speaking().completed(("where", "is")) is None
+    assert called("where is it", "Where is it?").speaking().completed(("where", "is")) == "where is it"
+    assert called("um where is it", "so where is it").speaking().is_whole(("where", "is", "it"))
+    assert called("where is it", "where is it", "where is it", after=4).speaking().completed(("where", "is")) is None
+
+
+def test_who_says_it_again_is_no_other_caller() -> None:
+    callers = Callers(after=2)
+    caller = callers.speaking()
+    for _ in range(3):
+        caller.was_said("where is it")
+    assert not callers.speaking().is_whole(("where", "is", "it"))
+    caller.was_said("where was it")
+    callers.speaking().was_said("where was it")
+    assert callers.speaking().is_whole(("where", "was", "it"))
+
+
+def test_more_than_half_of_those_who_began_so_must_have_said_it() -> None:
+    here, there = ["where is it"] * 3, ["where is the door"] * 3
+    assert called(*here, *there).speaking().completed(("where", "is")) is None
+    assert called(*here, *there[:2]).speaking().completed(("where", "is")) == "where is it"
+    assert called(*here, *there).speaking().completed(("where", "is", "the")) == "where is the door"
+
+
+def test_what_most_callers_go_on_after_is_not_whole() -> None:
+    short, long = ["where is it"] * 2, ["where is it now"] * 2
+    said = ("where", "is", "it")
+    assert called(*short).speaking().is_whole(said)
+    assert not called(*short, *long).speaking().is_whole(said)
+    assert called(*short, *long[:1]).speaking().is_whole(said)
+    assert called(*short, *long, *long).speaking().completed(said) == "where is it now"
+
+
+def test_what_is_named_counts_as_if_it_had_just_become_likely() -> None:
+    named = ("Where is it?",)
+    assert called(named=named).speaking().completed(("where", "is")) == "Where is it?"
+    assert called(*["where is he"] * 3, named=named, after=3).speaking().completed(("where", "is")) is None
+    assert called(*["where is he"] * 4, named=named, after=3).speaking().completed(("where", "is")) == "where is he"
+    assert called(*["where is it"] * 4, "where is he", named=named).speaking().completed(("where", "is")) == named[0]
+
+
+def test_nothing_is_learned_where_nobody_asked_for_it() -> None:
+    assert not called("where is it", "where is it", after=0).speaking().is_whole(("where", "is", "it"))
+
+
+def test_each_language_is_learned_by_itself() -> None:
+    callers = Callers(after=1)
+    callers.speaking("en-US").was_said("where is it")
+    assert callers.speaking("en-GB").is_whole(("where", "is", "it"))
+    assert not callers.speaking("de-DE").is_whole(("where", "is", "it"))
+
+
+def test_what_was_not_said_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anticipation, "MOST_TEXTS", 2)
+    callers = called("one two three", "three four five", "one two three", "five six seven", after=1)
+    known = [text for text in ("one two three", "three four five", "five six seven") if is_whole(callers, text)]
+    assert known == ["one two three", "five six seven"]
+    callers = called("one two three", "one two four", "one two five", after=1)
+    assert callers.speaking().completed(("one", "two")) is None
+    callers.speaking().was_said("six seven")
+    callers.speaking().was_said("six eight")
+    callers.speaking().was_said("one two five")
+    assert callers.speaking().completed(("one", "two")) == "one two five"
+
+
+def test_what_was_named_is_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anticipation, "MOST_TEXTS", 1)
+    callers = called("one two three", "three four five", named=("one two three",), after=1)
+    assert is_whole(callers, "one two three")
+
+
+def test_a_long_story_is_not_kept() -> None:
+    assert not is_whole(called("word " * 21, after=1), "word " * 21)
+    assert is_whole(called("word " * 20, after=1), "word " * 20)
+
+
+def is_whole(callers: Callers, text: str) -> bool:
+    return callers.speaking().is_whole(words_of(text))
+
+
+def test_one_caller_teaches_only_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anticipation, "MOST_TEXTS", 2)
+    callers = Callers(after=1)
+    caller = callers.speaking()
+    for text in ("one two", "", "one two", "two three", "three four"):
+        caller.was_said(text)
+    assert [is_whole(callers, text) for text in ("one two", "two three", "three four")] == [True, True, False]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(" ".join), max_size=30), st.integers(1, 3))
+def test_it_is_what_counting_all_callers_says(texts: list[str], after: int) -> None:
+    caller = called(*texts, after=after).speaking()
+    for said in {text[: 2 * n - 1] for text in texts for n in range(1, 5)}:
+        began_so = [text for text in texts if f"{text} ".startswith(f"{said} ")]
+        most = max(began_so, key=began_so.count, default="")
+        is_likely = began_so.count(most) >= after and 2 * began_so.count(most) > len(began_so)
+        words = words_of(said)
+        is_half_said = 2 * len(words) >= len(words_of(most))
+        assert caller.is_whole(words) == (is_likely and most == said)
+        assert caller.completed(words) == (most if is_likely and most != said and is_half_said else None)

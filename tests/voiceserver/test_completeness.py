@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceserver.completeness import Completeness, completeness, is_answer, without_hesitation
+from voiceserver.completeness import Completeness, completeness, is_answer, is_lead, lead, without_hesitation
 from voiceserver.words import words_of
 
 
@@ -114,6 +114,13 @@ def test_sounds_of_hesitation_are_no_words_in_english_and_may_be_elsewhere() -> 
     assert without_hesitation(words_of("Um, what, er, time is it? Mm.")) == ("what", "time", "is", "it")
     assert without_hesitation(("well", "i", "see")) == ("well", "i", "see")
     assert without_hesitation(("um", "acht"), "de-DE") == ("um", "acht")
+
+
+def test_what_a_sentence_begins_with_before_it_begins_is_known_in_english() -> None:
+    assert [lead(words_of(said)) for said in ("okay please stop", "stop please", "okay so", "no", "")] == [2, 0, 1, 0, 0]
+    assert [is_lead(words_of(said)) for said in ("okay so", "no", "no way", "stop")] == [True, True, False, False]
+    assert lead(("okay", "stop"), "de") == 0
+    assert not is_lead(("so",), "de")
 
 
 def test_what_people_say_alone_is_an_answer_in_english() -> None:

@@ -26,6 +26,12 @@ def test_what_sounds_complete_ends_sooner_and_what_does_not_later() -> None:
     assert [waited_ms(endpointing, text) for text in (COMPLETE, UNKNOWN, OPEN)] == [300, 600, 1200]
 
 
+def test_what_callers_say_and_no_more_ends_as_soon_as_what_sounds_complete() -> None:
+    endpointing = Endpointing(ADAPTIVE, "de-DE")
+    assert {endpointing.silence_ns(text, is_whole=True) / NS_PER_MS for text in (COMPLETE, UNKNOWN, OPEN)} == {300}
+    assert endpointing.silence_ns(OPEN, 0.1, is_whole=True) / NS_PER_MS == 600
+
+
 def test_another_languages_words_are_not_judged() -> None:
     assert waited_ms(Endpointing(ADAPTIVE, "de-DE"), COMPLETE) == 600
 

@@ -1,14 +1,17 @@
 """A session's turn-taking as a caller hears it: answers begun early, replies that pause, turns that are taken back, and
 callers who are odd. On the virtual clock, so every figure is exact."""
 
+import asyncio
 import logging
 
 import pytest
 
 from benchmarks.heard import barge_in
-from tests.voiceserver.stages import LOUD, Caller, Script, converse, opened
+from tests.voiceserver.stages import LOUD, Caller, Script, converse, opened, scripted, virtually
+from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.engines.scripted.llm import ScriptedLlm
 from voiceserver.engines.scripted.stt import ScriptedStt
+from voiceserver.service import Service
 from voicewire.formats import Codec
 from voicewire.frames import AudioFrame, FrameKind
 from voicewire.marks import Mark
@@ -111,6 +114,34 @@ def test_what_is_anticipated_is_answered_sooner_and_kept_as_it_was_said() -> Non
         assert [final.text for final in caller.all(TranscriptFinal)] == ["so what can you do"]
     hits = [end.speculation for caller in (likely, unlikely) for end in caller.all(TurnEnd)]
     assert [(told.started, told.hit) for told in hits if told is not None] == [(1, 1), (2, 1)]
+
+
+def test_what_two_callers_have_said_is_answered_sooner_to_the_next_one() -> None:
+    settings = scripted(
+        **HUMAN,
+        anticipate_after=2,
+        stt="scripted(text='so what can you do', final=250ms, partial=200ms, lag=200ms)",
+        llm=CLOUD["llm"],
+        tts=CLOUD["tts"],
+    )
+
+    callers: list[Caller] = []
+
+    async def calls(loop: VirtualLoop) -> None:
+        callers.extend(Caller(loop) for _ in range(3))
+        async with Service(settings, loop) as service:
+            for caller in callers:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(service.converse(caller.transport))
+                    await ask(caller)
+                    caller.hang_up()
+
+    virtually(calls)
+    took = [
+        marks(caller, 1)[Mark.REPLY_FIRST_FRAME_SENT] - marks(caller, 1)[Mark.AUDIO_LAST_SPEECH] for caller in callers
+    ]
+    assert took[0] == took[1]
+    assert took[1] - took[2] > 100
 
 
 def test_a_session_logs_what_came_of_all_answers_that_it_began_early(caplog: pytest.LogCaptureFixture) -> None:

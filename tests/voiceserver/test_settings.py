@@ -36,6 +36,7 @@ ANOTHER = {
     "speculation_tries": "2",
     "speculation_waste": "100",
     "anticipate": "what can you do | tell me a story, please|",
+    "anticipate_after": "3",
     "hangover_ms": "250",
     "commit_timeout_ms": "900",
     "barge_in": "false",
@@ -83,6 +84,7 @@ speculation = false
 speculation_tries = 2
 speculation_waste = 100
 anticipate = ["what can you do", "tell me a story, please"]
+anticipate_after = 3
 hangover_ms = 250
 commit_timeout_ms = 900
 barge_in = false
@@ -129,6 +131,7 @@ PARSED = ServerSettings(
     speculation_tries=2,
     speculation_waste=100,
     anticipate=("what can you do", "tell me a story, please"),
+    anticipate_after=3,
     hangover_ms=250,
     commit_timeout_ms=900,
     barge_in=False,

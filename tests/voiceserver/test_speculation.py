@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voiceserver.anticipation import Callers
 from voiceserver.engines.roles import ChatMessage, Speaker, TokenUsage
 from voiceserver.speculation import Ledger, SpeculationSettings, Speculator, input_tokens, saved_ns
 from voicewire.clock import NS_PER_MS
@@ -68,7 +69,11 @@ def test_what_is_a_hesitation_in_english_may_be_a_word_elsewhere() -> None:
     assert speculator.is_void("kommt", is_all=True)
 
 
-ANTICIPATING = ON._replace(anticipated=("What can you do?", "tell me a story", "tell me a joke"))
+LIKELY = Callers(("What can you do?", "tell me a story", "tell me a joke"), after=1)
+
+
+def anticipating() -> Speculator:
+    return Speculator(ON, anticipation=LIKELY.speaking())
 
 
 @pytest.mark.parametrize(
@@ -83,18 +88,35 @@ ANTICIPATING = ON._replace(anticipated=("What can you do?", "tell me a story", "
     ],
 )
 def test_what_is_anticipated_is_answered_before_it_is_said(said: str, answered: str | None) -> None:
-    assert Speculator(ANTICIPATING).worth_answering(said, is_stable=True, silence_ns=0) == answered
-    assert Speculator(ANTICIPATING).worth_answering(said, is_stable=False, silence_ns=0) is None
+    assert anticipating().worth_answering(said, is_stable=True, silence_ns=0) == answered
+    assert anticipating().worth_answering(said, is_stable=False, silence_ns=0) is None
 
 
 def test_an_answer_to_what_is_anticipated_is_void_when_something_else_was_said() -> None:
-    speculator = Speculator(ANTICIPATING)
+    speculator = anticipating()
     speculator.begun("What can you do?")
     for said in ("what", "what can you", "what can you do"):
         assert not speculator.is_void(said, is_all=False)
     assert speculator.is_void("what could you", is_all=False)
     assert speculator.is_void("what can you do for me", is_all=False)
     assert speculator.is_void("what can you", is_all=True)
+
+
+def test_what_is_likely_to_be_all_is_known_and_what_was_is_learned() -> None:
+    speculator = anticipating()
+    assert speculator.is_whole("Um, what can you, er, do?")
+    assert not speculator.is_whole("what can you")
+    speculator.was_said("Er, where is it?")
+    assert speculator.is_whole("where is it")
+    assert not Speculator(ON).is_whole("what can you do")
+
+
+def test_who_wants_nothing_early_has_nothing_anticipated_or_learned() -> None:
+    callers = Callers(("what can you do",), after=1)
+    speculator = Speculator(SpeculationSettings(), anticipation=callers.speaking())
+    assert not speculator.is_whole("what can you do")
+    speculator.was_said("where is it")
+    assert not callers.speaking().is_whole(("where", "is", "it"))
 
 
 def test_the_last_tries_are_kept_for_the_silence_and_then_there_are_none() -> None:

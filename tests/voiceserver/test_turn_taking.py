@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voiceserver.anticipation import Callers
 from voiceserver.completeness import without_hesitation
 from voiceserver.endpointing import CUT_OFF_FACTOR
 from voiceserver.speculation import SpeculationSettings
 from voiceserver.speech_over_reply import SHORT_AWAITED_NS, WORDS_AWAITED_NS
-from voiceserver.turn import TurnMachine, TurnSettings
+from voiceserver.turn import WHOLE_NS, TurnMachine, TurnSettings
 from voiceserver.turn_events import (
     AbandonTranscription,
     AdoptSpeculation,
     AudioHeard,
     BeginSpeculation,
     CancelReply,
+    CloseSegment,
     DeadlinePassed,
     DropSpeculation,
     Effect,
@@ -61,8 +63,8 @@ QUESTION = "what time is it"
 class Playbook:
     """A conversation in milliseconds."""
 
-    def __init__(self, settings: TurnSettings = SETTINGS) -> None:
-        self.machine = TurnMachine(settings)
+    def __init__(self, settings: TurnSettings = SETTINGS, callers: Callers | None = None) -> None:
+        self.machine = TurnMachine(settings, callers.speaking() if callers else None)
 
     def at(self, t_ms: int, event: Event) -> list[Effect]:
         return self.machine.step(event, t_ms * NS_PER_MS)
@@ -136,11 +138,8 @@ def test_words_that_may_change_or_go_on_are_answered_at_the_first_short_silence(
 
 
 def test_what_is_anticipated_is_answered_before_it_is_said_and_given_when_it_was() -> None:
-    speculation = SpeculationSettings(is_on=True, anticipated=("what can you do", "tell me a joke"))
-    right, wrong = (
-        Playbook(SETTINGS._replace(speculation=speculation)),
-        Playbook(SETTINGS._replace(speculation=speculation)),
-    )
+    callers = Callers(("what can you do", "tell me a joke"))
+    right, wrong = Playbook(callers=callers), Playbook(callers=callers)
     for book in (right, wrong):
         book.starts(0)
         assert of(BeginSpeculation, book.partly(600, "what can")) == [BeginSpeculation(1, 1, "what can you do")]
@@ -155,6 +154,65 @@ def test_what_is_anticipated_is_answered_before_it_is_said_and_given_when_it_was
         DropSpeculation(1, 1),
         BeginSpeculation(1, 2, "what can you"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("partial", "is_stable", "silence_ms", "closes"),
+    [
+        ("what can you do", True, WHOLE_NS // NS_PER_MS, True),
+        ("what can you do", True, WHOLE_NS // NS_PER_MS - 1, False),
+        ("what can you do", False, WHOLE_NS // NS_PER_MS, False),
+        ("what can you", True, WHOLE_NS // NS_PER_MS, False),
+        (QUESTION, True, WHOLE_NS // NS_PER_MS, False),
+    ],
+)
+def test_the_transcript_of_what_is_likely_to_be_all_is_asked_for_sooner(
+    partial: str, is_stable: bool, silence_ms: int, closes: bool
+) -> None:
+    book = Playbook(callers=Callers(("what can you do",)))
+    book.starts(0)
+    book.partly(900, partial, stable=is_stable)
+    assert of(CloseSegment, book.hears(1000 + silence_ms, 1000)) == ([CloseSegment()] if closes else [])
+
+
+def test_it_is_not_over_a_reply() -> None:
+    book = Playbook(callers=Callers(("what can you do",))).replying()
+    book.starts(1900)
+    book.partly(2000, "what can you do", turn=2)
+    assert of(CloseSegment, book.hears(2160, 2000)) == []
+
+
+def test_what_is_likely_to_be_all_is_committed_after_the_shorter_silence() -> None:
+    for callers, silence_ms in ((Callers(("good morning",)), 300), (Callers(), 600)):
+        book = Playbook(callers=callers)
+        book.starts(0)
+        book.stops(1200, 1000)
+        book.finally_(1210, "good morning")
+        book.hears(1000 + silence_ms - 10)
+        assert book.deadline_ms == 1000 + silence_ms
+
+
+def test_what_was_said_is_known_to_have_been_all_when_its_answer_is_over() -> None:
+    callers = Callers(after=1)
+
+    def is_known() -> bool:
+        return callers.speaking().is_whole(words_of(QUESTION))
+
+    book = Playbook(callers=callers).replying()
+    assert not is_known()
+    book.at(3000, ReplyFinished(1))
+    assert is_known()
+
+
+@pytest.mark.parametrize(("rest", "is_all"), [("in london", False), ("stop it", True)])
+def test_what_the_user_went_on_after_was_not_all(rest: str, is_all: bool) -> None:
+    callers = Callers(after=1)
+    book = Playbook(callers=callers).replying()
+    book.starts(1500)
+    book.partly(1800, rest, turn=2)
+    (cancelled,) = of(CancelReply, book.hears(2000, 2000))
+    assert cancelled == CancelReply(1, CancelReason.BARGE_IN if is_all else CancelReason.RESUMED)
+    assert callers.speaking().is_whole(words_of(QUESTION)) == is_all
 
 
 def test_an_answer_to_other_words_than_were_said_is_thrown_away_and_begun_anew() -> None:
@@ -548,8 +606,8 @@ EVENTS: st.SearchStrategy[Callable[[int], Event]] = st.one_of(
 def test_nothing_is_given_before_the_commit_and_nothing_thrown_away_is_ever_given(
     script: list[tuple[int, Callable[[int], Event]]],
 ) -> None:
-    speculation = SpeculationSettings(is_on=True, anticipated=("what time is it in london", "good morning"))
-    machine = TurnMachine(SETTINGS._replace(speculation=speculation))
+    callers = Callers(("what time is it in london", "good morning"), after=1)
+    machine = TurnMachine(SETTINGS, callers.speaking())
     now = 0
     held: BeginSpeculation | None = None
     replying: int | None = None

@@ -25,7 +25,7 @@ from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError, Tts
 from voiceserver.engines.scripted.stt import ScriptedStt, Spoken
 from voiceserver.engines.spec import EngineSpec, SpecError
-from voiceserver.service import Service
+from voiceserver.service import Service, callers_of
 from voiceserver.settings import LogFormat, LogLevel, ServerSettings, SettingsError, load
 from voiceserver.transport import Disconnected
 from voicewire.clock import NS_PER_S
@@ -43,9 +43,12 @@ class VirtualServer:
     """The server of virtual calls; settings from `flags` (None is not given) and `env`.
 
     Raises CliError, where an engine cannot run on a virtual clock too. `tts` takes the place of the one asked for.
+    Each call finds it as new, but one that `learns` from its callers knows what those before have said.
     """
 
-    def __init__(self, flags: Mapping[str, object], env: Mapping[str, str], *, tts: Tts | None = None) -> None:
+    def __init__(
+        self, flags: Mapping[str, object], env: Mapping[str, str], *, tts: Tts | None = None, learns: bool = False
+    ) -> None:
         self._tts = tts
         try:
             own = {"auth": "none", "tls": "off"}
@@ -54,6 +57,7 @@ class VirtualServer:
             self._specs = self._settings.engines()
             for role, spec in self._specs.items():
                 _check(role, spec)
+            self._callers = callers_of(self._settings) if learns else None
             self._told = Engines(**{role.value: _described(role, self._specs[role]) for role in registry.PIPELINE})
         except (SettingsError, SpecError) as error:
             raise CliError(str(error), ExitCode.USAGE) from error
@@ -77,7 +81,7 @@ class VirtualServer:
         settings: CallSettings,
         watch: Watcher = lambda data, now_ns: None,
     ) -> Take:
-        """One call, to a server that has had none before. Not to be called in a running event loop.
+        """One call. Not to be called in a running event loop.
 
         Raises CliError.
         """
@@ -98,7 +102,10 @@ class VirtualServer:
         truth = SpokenTruth(schedule=recording.schedule)
         try:
             stt = self._hearing(truth)
-            async with Service(served, loop, stt=stt, tts=self._tts) as service, asyncio.TaskGroup() as tasks:
+            async with (
+                Service(served, loop, stt=stt, tts=self._tts, callers=self._callers) as service,
+                asyncio.TaskGroup() as tasks,
+            ):
                 service.engines = self._told
                 client_end, server_end = wire(Disconnected)
                 server_end.watch = lambda data: watch(data, loop.now_ns())

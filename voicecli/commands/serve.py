@@ -51,6 +51,7 @@ def serve(
     speculation_tries: Annotated[str | None, option("speculation_tries")] = None,
     speculation_waste: Annotated[str | None, option("speculation_waste")] = None,
     anticipate: Annotated[list[str] | None, option("anticipate")] = None,
+    anticipate_after: Annotated[str | None, option("anticipate_after")] = None,
     hangover_ms: Annotated[str | None, option("hangover_ms")] = None,
     commit_timeout_ms: Annotated[str | None, option("commit_timeout_ms")] = None,
     barge_in: Annotated[bool | None, option("barge_in")] = None,
@@ -173,6 +174,8 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
         table.add_row(f"  {role.value.replace('_', ' ')}", str(spec))
     table.add_row("  pipeline", settings.pipeline.value)
     table.add_row("  turns", _turns(settings))
+    if likely := _likely(settings):
+        table.add_row("  likely", likely)
     console = Console(stderr=True, highlight=False, markup=False)
     console.print(f"voicecli {__version__} serves {SUBPROTOCOL}")
     console.print(table)
@@ -187,14 +190,25 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
 
 def _turns(settings: ServerSettings) -> str:
     """How turns are taken, as far as a client asks for nothing else."""
-    is_early = settings.speculation and settings.pipeline is Pipeline.OVERLAPPED
     told = [
         f"{settings.endpointing.value}, {settings.silence_ms} ms",
-        f"answers begun {'early' if is_early else 'at the end'}",
+        f"answers begun {'early' if _is_early(settings) else 'at the end'}",
     ]
-    if is_early and settings.anticipate:
-        told.append(f"likely questions: {len(settings.anticipate)}")
     return " · ".join(told if settings.barge_in else [*told, "no barge-in"])
+
+
+def _likely(settings: ServerSettings) -> str:
+    """What callers are counted on to say; nothing where none is anticipated."""
+    if not _is_early(settings):
+        return ""
+    told = [f"{len(settings.anticipate)} named"] if settings.anticipate else []
+    if after := settings.anticipate_after:
+        told.append(f"what {after} {'caller has' if after == 1 else 'callers have'} said")
+    return ", and ".join(told)
+
+
+def _is_early(settings: ServerSettings) -> bool:
+    return settings.speculation and settings.pipeline is Pipeline.OVERLAPPED
 
 
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:

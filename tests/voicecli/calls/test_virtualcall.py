@@ -49,6 +49,19 @@ def test_a_server_hears_each_fixture_afresh() -> None:
     assert first.document == second.document
 
 
+def test_one_that_learns_from_its_callers_knows_what_those_before_have_said() -> None:
+    fixture = fixtures.load(FIXTURES / "turntaking/noises/door")
+    for learns, is_sooner in ((True, True), (False, False)):
+        server = VirtualServer({"anticipate_after": 1}, {}, learns=learns)
+        first, second = (
+            server.take(fixture, record(fixture), CallSettings()).turns[0].document.latencies.voice_to_voice_ms
+            for _ in range(2)
+        )
+        assert isinstance(first, float)
+        assert isinstance(second, float)
+        assert (second < first) == is_sooner
+
+
 def test_words_and_times_that_are_given_are_kept_and_others_are_not_told_of_as_settings() -> None:
     given = called("numbers", stt="scripted(text='one two')", llm="scripted(now='2026-01-05T22:00')")
     assert given.turns[0].document.transcript_final == "one two"

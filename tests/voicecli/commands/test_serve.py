@@ -188,7 +188,6 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     ("flags", "told"),
     [
         (["--endpointing", "fixed", "--silence-ms", "400"], "fixed, 400 ms · answers begun early"),
-        (["--anticipate", "who are you|go on"], "adaptive, 600 ms · answers begun early · likely questions: 2"),
         (["--no-speculation", "--no-barge-in"], "adaptive, 600 ms · answers begun at the end · no barge-in"),
         (["--pipeline", "sequential"], "adaptive, 600 ms · answers begun at the end"),
     ],
@@ -198,6 +197,24 @@ def test_it_tells_how_turns_are_taken(
 ) -> None:
     main(["serve", *flags])
     assert f"  turns     {told}" in [line.rstrip() for line in capsys.readouterr().err.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--anticipate", "who are you|go on"], "2 named"),
+        (["--anticipate-after", "3"], "what 3 callers have said"),
+        (["--anticipate", "go on", "--anticipate-after", "1"], "1 named, and what 1 caller has said"),
+        ([], None),
+        (["--anticipate", "go on", "--no-speculation"], None),
+    ],
+)
+def test_it_tells_what_it_counts_on(
+    flags: list[str], told: str | None, server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["serve", *flags])
+    lines = [line.split("  likely    ")[-1] for line in capsys.readouterr().err.splitlines() if "  likely " in line]
+    assert [line.rstrip() for line in lines] == ([told] if told else [])
 
 
 def test_a_role_that_may_be_left_out_is_told_where_it_is_filled(
