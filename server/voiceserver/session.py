@@ -586,7 +586,7 @@ class Session:
             for frame in self._speaking.release(now_ns):
                 self._outbox.put_audio(turn_id, frame)
             if self._speaking.is_heard(now_ns):
-                self._apply(ReplyFinished(turn_id))
+                self._apply(ReplyFinished(turn_id, self._speaking.asks))
         self._apply(DeadlinePassed())
 
     def _arm(self) -> None:

@@ -20,6 +20,10 @@ from voicewire.marks import Mark
 ECHO_MARGIN_MS = 500
 """The playhead is known no better, where a client reports it seldom."""
 
+QUESTION_MARKS = ("?", "？")
+CLOSING = "\"')]”’» \n"
+"""What may stand behind one."""
+
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
 
 
@@ -178,6 +182,11 @@ class Speaking:
         """A released frame is on its way to the client; of another turn, nothing."""
         if self._reply is not None and self._reply.turn_id == turn_id:
             self._reply.queue.written(frame, now_ns)
+
+    @property
+    def asks(self) -> bool:
+        """The reply ends with a question."""
+        return self._reply is not None and self._reply.spoken.text.rstrip(CLOSING).endswith(QUESTION_MARKS)
 
     def is_heard(self, now_ns: int) -> bool:
         """The reply has been heard to its end."""

@@ -17,14 +17,14 @@ when its silence was heard *and* its transcript is final, or at a second deadlin
 * An answer may be begun before, and held back (`speculation.py` says when): at most one at a time, and none while a
   reply is being given. At the commit it is adopted when it is to what was said, and otherwise thrown away.
 * Speech over a reply pauses it at once. It is an interruption once it lasted, or has words that are no nod and no echo
-  (`speech_over_reply.py`); otherwise the reply goes on. One just after the commit shows that the user had not finished:
-  the reply is taken back, and what they said begins the new turn.
+  (`speech_over_reply.py`); otherwise the reply goes on, and it is no turn. An interruption just after the commit shows
+  that the user had not finished: the reply is taken back, and what they said begins the new turn.
 """
 
 from typing import NamedTuple
 
 from voiceserver.anticipation import Anticipation
-from voiceserver.backchannel import is_order
+from voiceserver.backchannel import is_backchannel, is_order
 from voiceserver.endpointing import Endpointing, EndpointingSettings
 from voiceserver.speculation import SpeculationSettings, Speculator
 from voiceserver.speech_over_reply import SpeechOverReply
@@ -176,11 +176,13 @@ class TurnMachine:
             case Interrupted(turn_id):
                 if turn_id == self.reply_id:
                     effects += self._cancel_reply(CancelReason.INTERRUPT, silent_ns=now_ns)
-            case ReplyFinished(turn_id):
+            case ReplyFinished(turn_id, asks):
                 if self._reply is not None and turn_id == self._reply.turn_id:
                     self._speculator.was_said(self._reply.to)
                     self._reply = None
                     self._over.reply_ended(now_ns)
+                    if self._utterance is not None:
+                        self._utterance.heard_out = not asks
                     effects.append(EndTurn(turn_id, TurnOutcome.COMPLETED))
             case ReplyFailed(turn_id, code, message):
                 if turn_id == self.reply_id:
@@ -217,6 +219,7 @@ class TurnMachine:
         utterance.partial = ""
         utterance.is_echo = False
         utterance.is_faint = event.is_faint
+        utterance.heard_out = False
         utterance.finished = None
         utterance.ended = False
         if reply is not None:
@@ -411,13 +414,17 @@ class TurnMachine:
         if utterance.speaking:
             return [CloseSegment()]
         text = utterance.text()
-        if self._reply is not None and not utterance.ended:
+        if (self._reply is not None or self._is_nod(utterance)) and not utterance.ended:
             return self._drop(utterance)  # it was no interruption
         if not text and not utterance.transcribed:
             return self._fail(utterance, "the speech recogniser did not answer in time; say it again")
         if not text:
             return self._drop(utterance)
         return self._commit(utterance, text, now_ns)
+
+    def _is_nod(self, utterance: Utterance) -> bool:
+        """Whether it is one to the reply before; of "yes" after a question that is not known."""
+        return utterance.heard_out and is_backchannel(words_of(utterance.text()), self._settings.locale)
 
     def _commit(self, utterance: Utterance, text: str, now_ns: int) -> list[Effect]:
         turn_id = utterance.turn_id
@@ -469,7 +476,7 @@ class TurnMachine:
         text = utterance.text()
         is_void = self._speculator.is_void(text, is_all=utterance.transcribed)
         effects = self._drop_speculation(utterance) if is_void else []
-        if self._reply is not None or utterance.is_echo:
+        if self._reply is not None or utterance.is_echo or self._is_nod(utterance):
             return effects
         silence_ns = utterance.silence_ns if utterance.speaking else self._settings.speculation.silence_ns
         asked = self._speculator.worth_answering(text, is_stable=utterance.is_stable, silence_ns=silence_ns)

@@ -85,6 +85,8 @@ class ReplyFinished(NamedTuple):
     """The reply was heard to its end."""
 
     turn_id: int
+    asks: bool = False
+    """It ends with a question."""
 
 
 class ReplyFailed(NamedTuple):

@@ -29,6 +29,8 @@ class Utterance:
     """The segment's words are those of the reply."""
     is_faint: bool = False
     """The segment is much fainter than the user was."""
+    heard_out: bool = False
+    """Its speech began over a reply that has been heard to its end since, and asked nothing."""
     has_partial: bool = False
     last_speech_ns: int = 0
     """So far."""

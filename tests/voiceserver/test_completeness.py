@@ -117,7 +117,13 @@ def test_sounds_of_hesitation_are_no_words_in_english_and_may_be_elsewhere() -> 
 
 
 def test_what_a_sentence_begins_with_before_it_begins_is_known_in_english() -> None:
-    assert [lead(words_of(said)) for said in ("okay please stop", "stop please", "okay so", "no", "")] == [2, 0, 1, 0, 0]
+    assert [lead(words_of(said)) for said in ("okay please stop", "stop please", "okay so", "no", "")] == [
+        2,
+        0,
+        1,
+        0,
+        0,
+    ]
     assert [is_lead(words_of(said)) for said in ("okay so", "no", "no way", "stop")] == [True, True, False, False]
     assert lead(("okay", "stop"), "de") == 0
     assert not is_lead(("so",), "de")

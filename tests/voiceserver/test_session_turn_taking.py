@@ -144,6 +144,24 @@ def test_what_two_callers_have_said_is_answered_sooner_to_the_next_one() -> None
     assert took[1] - took[2] > 100
 
 
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [("Shall I do so for you now?", TurnOutcome.COMPLETED), ("I shall do so for you now.", TurnOutcome.NO_SPEECH)],
+)
+def test_a_nod_over_the_end_of_an_answer_is_a_turn_only_where_that_asked(ending: str, outcome: TurnOutcome) -> None:
+    async def script(caller: Caller) -> None:
+        await opened(caller)
+        await caller.speak(1000, 3200, 400, 4000)
+
+    caller = converse_as_people_do(
+        script,
+        stt="scripted(text='what time is it|yes', final=50ms)",
+        llm=f"scripted(text='I can tell you the time. {ending}', ttft=20ms)",
+    )
+    assert len(caller.all(ReplyPaused)) == 1
+    assert [end.outcome for end in caller.all(TurnEnd)] == [TurnOutcome.COMPLETED, outcome]
+
+
 def test_a_session_logs_what_came_of_all_answers_that_it_began_early(caplog: pytest.LogCaptureFixture) -> None:
     async def script(caller: Caller) -> None:
         await ask(caller)

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 
+import pytest
+
 from tests.voiceserver.stages import LoudTts, TalkingLlm, virtually
 from voicecli.calls.virtualtime import VirtualLoop
 from voiceserver.engines.roles import ChatMessage, Speaker
@@ -44,14 +46,12 @@ def send(speaking: Speaking, turn_id: int, now_ns: int) -> list[SpokenFrame]:
     return frames
 
 
-def speak(script: Script) -> None:
-    """'Here is one.' takes 240 ms to say."""
+def speak(script: Script, reply: str = "Here is one.") -> None:
+    """That takes 240 ms to say."""
 
     async def main(loop: VirtualLoop) -> None:
         tts = LoudTts()
-        speaking = Speaking(
-            TalkingLlm("Here is one."), tts, SETTINGS, listener=Nobody(), clock=loop, log=SessionLog("s")
-        )
+        speaking = Speaking(TalkingLlm(reply), tts, SETTINGS, listener=Nobody(), clock=loop, log=SessionLog("s"))
         async with asyncio.TaskGroup() as tasks:
             await script(speaking, lambda work, name: tasks.create_task(work, name=name), loop)
 
@@ -104,6 +104,20 @@ def test_a_playhead_of_another_turn_is_not_this_ones() -> None:
         assert speaking.heard(loop.now_ns()).heard_ms == 200.0
 
     speak(script)
+
+
+@pytest.mark.parametrize(
+    ("reply", "asks"), [("And you?", True), ('He said: "And you?" ', True), ("好吗？", True), ("And you? Fine.", False)]
+)
+def test_a_reply_that_ends_with_a_question_asks(reply: str, asks: bool) -> None:
+    async def script(speaking: Speaking, spawn: Spawn, loop: VirtualLoop) -> None:
+        assert not speaking.asks
+        speaking.start(1, CONVERSATION, spawn)
+        await asyncio.sleep(0.01)
+        assert speaking.asks == asks
+        speaking.end()
+
+    speak(script, reply)
 
 
 def test_without_a_reply_there_is_nothing_to_send_and_nothing_was_heard() -> None:

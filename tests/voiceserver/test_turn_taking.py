@@ -16,6 +16,7 @@ from voiceserver.turn import WHOLE_NS, TurnMachine, TurnSettings
 from voiceserver.turn_events import (
     AbandonTranscription,
     AdoptSpeculation,
+    AudioEnded,
     AudioHeard,
     BeginSpeculation,
     CancelReply,
@@ -392,6 +393,44 @@ def test_the_echo_of_a_replys_last_words_is_nobodys_though_it_is_transcribed_whe
     ended = of(EndTurn, book.hears(5800))
     assert ended == ([] if outcome is None else [EndTurn(2, outcome)])
     assert book.machine.reply_id == (2 if outcome is None else None)
+
+
+def nodded_at_the_end(said: str, *, asks: bool = False) -> Playbook:
+    """Said from 4000 to 4300 ms, over a reply that is over at 4500."""
+    book = Playbook().replying()
+    book.starts(4000)
+    assert of(BeginSpeculation, book.partly(4200, said, turn=2)) == []
+    book.stops(4500, 4300)
+    assert of(ResumeReply, book.finally_(4510, said, turn=2)) == [ResumeReply(1)]
+    book.at(4600, ReplyFinished(1, asks))
+    return book
+
+
+def test_a_nod_over_the_end_of_a_reply_is_no_turn() -> None:
+    book = nodded_at_the_end("mm-hm")
+    assert of(BeginSpeculation, book.hears(4800)) == []
+    assert book.hears(4900)[-1] == EndTurn(2, TurnOutcome.NO_SPEECH)
+
+
+def test_to_a_question_it_is_an_answer() -> None:
+    book = nodded_at_the_end("yes", asks=True)
+    assert book.hears(4900)[-1] == AdoptSpeculation(2, 1, "yes")
+
+
+def test_so_it_is_where_it_is_said_again_to_the_silence_or_more_is_said() -> None:
+    for rest in ("yes", "what time is it"):
+        book = nodded_at_the_end("yes")
+        book.starts(4800)
+        book.stops(5300, 5100)
+        book.finally_(5310, rest, turn=2, segment=1)
+        book.hears(5700)
+        assert book.machine.reply_id == 2
+
+
+def test_a_button_that_is_let_go_of_makes_a_turn_of_it() -> None:
+    book = nodded_at_the_end("yes")
+    book.at(4700, AudioEnded())
+    assert book.machine.reply_id == 2
 
 
 def test_a_push_to_talk_that_falls_silent_does_not_hold_the_reply_for_ever() -> None:
