@@ -212,6 +212,8 @@ _HINTS = get_type_hints(ServerSettings, include_extras=True)
 _LISTS = {field for field, hint in _HINTS.items() if get_origin(hint.__origin__) is tuple}
 _SECRETS = {field for field, hint in _HINTS.items() if (hint.__metadata__[0].extra or {}).get("secret")}
 _SEPARATOR = re.compile(r"[\s,]+")
+NEAR = 0.85
+"""How much of a name must be right. Engines and commands have variables of their own, which are less like these."""
 _SENTENCES = {"anticipate"}
 """Lists of texts that have spaces and commas of their own."""
 
@@ -270,6 +272,15 @@ def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
         called = ENV_PREFIX + field.upper()
         if value := env.get(called):
             yield _Given(field, value, called, is_text=True)
+
+
+def misspelt(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables that are nobody's, each with the one that was probably meant."""
+    known = [ENV_PREFIX + field.upper() for field in ServerSettings.__struct_fields__]
+    for called in sorted(env):
+        near = difflib.get_close_matches(called, known, n=1, cutoff=NEAR)
+        if called.startswith(ENV_PREFIX) and called not in known and near:
+            yield called, near[0]
 
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:

@@ -14,6 +14,7 @@ from voiceserver.settings import (
     TlsMode,
     flag,
     load,
+    misspelt,
     value,
 )
 from voicewire.messages import Endpointing
@@ -331,3 +332,14 @@ def test_a_flag_that_can_be_repeated_is_a_list() -> None:
     assert load({"token": ["one", "two,three"]}, {"VOICECLI_TOKEN": "four"}).token == ("one", "two", "three")
     assert load({"token": []}, {"VOICECLI_TOKEN": "four five"}).token == ("four", "five")
     assert load({}, {}, "token = 'six, seven'").token == ("six, seven",)
+
+
+def test_a_variable_that_is_nobodys_is_told_with_the_one_that_was_meant() -> None:
+    nobodys = ("VOICECLI_SILENCEMS", "VOICECLI_SILENCE_MSS", "VOICECLI_TOKENS", "VOICECLI_BARGE_IN_SURE")
+    others = ("VOICECLI_CONFIG", "VOICECLI_DEBUG", "VOICECLI_SMART_TURN_MODEL", "SILENCE_MS", "HOME", "VOICECLI_TOKEN")
+    assert list(misspelt(dict.fromkeys((*nobodys, *others), "1"))) == [
+        ("VOICECLI_BARGE_IN_SURE", "VOICECLI_BARGE_IN_SURE_MS"),
+        ("VOICECLI_SILENCEMS", "VOICECLI_SILENCE_MS"),
+        ("VOICECLI_SILENCE_MSS", "VOICECLI_SILENCE_MS"),
+        ("VOICECLI_TOKENS", "VOICECLI_TOKEN"),
+    ]

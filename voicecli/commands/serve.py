@@ -24,7 +24,7 @@ from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, AuthMode, Pipeline, ServerSettings, SettingsError, TlsMode, load
+from voiceserver.settings import ENV_PREFIX, AuthMode, Pipeline, ServerSettings, SettingsError, TlsMode, load, misspelt
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
@@ -212,6 +212,8 @@ def _is_early(settings: ServerSettings) -> bool:
 
 
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
+    for called, meant in misspelt(os.environ):
+        yield f"nothing reads {called}; did you mean {meant}?"
     if not is_loopback(settings.host):
         if server.auth is AuthMode.NONE:
             yield "everybody who can reach this machine may use the server (--insecure-no-auth)."

@@ -330,6 +330,15 @@ def test_what_is_dangerous_is_told(
     assert careful == [f"Careful: {told}"]
 
 
+def test_a_variable_that_nothing_reads_is_told(
+    server: type[StoppedServer], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICECLI_SILENCEMS", "400")
+    assert main(["serve"]) == ExitCode.GOOD
+    told = "Careful: nothing reads VOICECLI_SILENCEMS; did you mean VOICECLI_SILENCE_MS?"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 def test_flags_of_whom_it_is_meant_for_reach_the_server(server: type[StoppedServer]) -> None:
     flags = "--auth none --insecure-no-auth --token a --token b --allow-origin https://a.example --trust-proxy"
     limits = "--sessions-per-address 2 --session-length-ms 60000 --max-message-bytes 65536 --tls self-signed"
