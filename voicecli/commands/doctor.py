@@ -190,7 +190,8 @@ async def _sound(asked: _Asked, clock: Clock) -> AsyncIterator[Finding]:
         found = devices.devices()
     except SoundError as error:
         problem, _, advice = str(error).partition(": ")
-        yield warning("PortAudio", problem, advice)
+        is_wanted = asked.input_device is not None or asked.output_device is not None
+        yield (bad if is_wanted else warning)("PortAudio", problem, advice)
         yield canceller
         return
     yield good("PortAudio", f"{len(found)} devices")
@@ -201,7 +202,9 @@ async def _sound(asked: _Asked, clock: Clock) -> AsyncIterator[Finding]:
             yield good(f"{direction} device", f"{chosen[direction].name} ({chosen[direction].host_api})")
         except SoundError as error:
             problem, _, advice = str(error).partition(": ")
-            yield warning(f"{direction} device", problem, advice or "voicecli devices lists them")
+            # Who names a device wants that one; without any, a file does.
+            amiss = warning if wanted is None else bad
+            yield amiss(f"{direction} device", problem, advice or "voicecli devices lists them")
     yield canceller
     if asked.with_sound and len(chosen) == len(Direction):
         yield await _echo(chosen[Direction.INPUT], chosen[Direction.OUTPUT], clock)

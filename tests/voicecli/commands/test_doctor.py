@@ -171,8 +171,15 @@ def test_a_machine_without_sound_still_works_with_files(machine: Machine, capsys
 def test_devices_are_chosen_as_for_a_conversation(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     examined(capsys, "--output-device", "speakers")
     assert machine.opened == [("Headset", "Speakers")]
-    assert examined(capsys, "--output-device", "nope")["output device"]["verdict"] == "warning"
+    found = examined(capsys, "--output-device", "nope", code=ExitCode.EXPECTATION_FAILED)
+    assert found["output device"]["verdict"] == "bad"
     assert len(machine.opened) == 1
+
+
+def test_who_names_a_device_needs_sound(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.devices = SoundError("the library PortAudio is missing: install it")
+    found = examined(capsys, "--input-device", "headset", code=ExitCode.EXPECTATION_FAILED)
+    assert found["PortAudio"]["verdict"] == "bad"
 
 
 def test_without_sound_nothing_is_played(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
