@@ -32,9 +32,10 @@ _DELAYS = {"stt": "final", "llm": "ttft", "tts": "ttfb"}
 _NOT_OF_TURNS = (
     *("port", "auth", "insecure_no_auth", "trust_proxy", "tls", "log_level", "log_format", "pipeline", "lead_ms"),
     *("sessions", "sessions_per_address", "session_length_ms", "max_message_bytes"),
-    *("idle_timeout_ms", "llm_timeout_ms", "tts_timeout_ms"),
+    *("idle_timeout_ms", "llm_timeout_ms", "tts_timeout_ms", "anticipate_after"),
 )
-"""Settings of the server that decide nothing about when a turn ends. Texts are left out, too."""
+"""Settings of the server that decide nothing about when a turn ends, or nothing in a server's first call. Texts are
+left out, too."""
 
 _HEARING = (Role.VAD, Role.STT)
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ import typer
 from voicecli.exits import CliError, ExitCode
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from voicecli.tuning.study import Begin, Study
 
 _ENV = "VOICECLI_"
@@ -142,7 +145,7 @@ def _save(folder: Path, study: "Study") -> None:
 
 @contextmanager
 def _progress() -> Iterator["Begin"]:
-    """A bar on standard error for each step, which is gone when all is done."""
+    """On standard error: a bar for each step, gone when all is done, and a line now and then where no terminal is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -151,6 +154,8 @@ def _progress() -> Iterator["Begin"]:
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     def begin(what: str, of: int) -> Callable[[], object]:
+        if not console.is_terminal:
+            return _lines(console, what, of)
         bars.start()
         task = bars.add_task(what, total=of)
         return lambda: bars.advance(task)
@@ -159,3 +164,15 @@ def _progress() -> Iterator["Begin"]:
         yield begin
     finally:
         bars.stop()
+
+
+def _lines(console: "Console", what: str, of: int) -> Callable[[], object]:
+    """For a log, which is read later: how far it is, four times."""
+    done = count(1)
+
+    def advance() -> None:
+        at = next(done)
+        if 4 * at // of > 4 * (at - 1) // of:
+            console.print(f"{what}: {at} of {of}", highlight=False, markup=False)
+
+    return advance
