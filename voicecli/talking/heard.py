@@ -10,6 +10,9 @@ from voicewire.messages import CancelReason
 SHOWN_CHARS = 160
 """Of what was not heard, so many characters are shown: a whole page of what nobody heard helps nobody."""
 
+USUAL_CHARS = 15
+"""Of English speech, a second: some 165 words a minute."""
+
 CUT = {
     CancelReason.BARGE_IN: "You cut in",
     CancelReason.INTERRUPT: "You stopped it",
@@ -71,6 +74,11 @@ def split(reply: str, heard_text: str) -> Split:
     while 0 < at < len(reply) and reply[at].isspace():
         at += 1
     return Split(reply[:at], reply[at:])
+
+
+def spoken(reply: str, playhead_ms: float) -> float:
+    """About how much of a reply the voice has spoken, from 0 to 1."""
+    return min(1.0, playhead_ms * USUAL_CHARS / 1000 / len(reply)) if reply else 0.0
 
 
 def abridged(unheard: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
-from voicecli.talking.heard import CUT, Joined, abridged, joined, split
+from voicecli.talking.heard import CUT, Joined, abridged, joined, split, spoken
 from voicecli.talking.talkstate import TalkState
 from voicecli.talking.turnfalls import barge_in_stop_ns
 from voicecli.tui.pane import Block
@@ -35,7 +35,7 @@ class _Said:
 def conversation_blocks(state: TalkState) -> list[Block]:
     """The turns that show anything, then what was typed and is in no turn yet."""
     blocks = [
-        Block(_shown(each, is_lost), partial(_turn, each, is_lost))
+        Block(_shown(each, is_lost), partial(_turn, each, is_lost), None if is_lost else _spoken(each.turn))
         for call in (*state.earlier, state.call)
         for each in joined(call.turns)
         for is_lost in (state.is_lost(call, each.turn),)
@@ -52,6 +52,11 @@ def _shown(each: Joined, is_lost: bool) -> tuple[object, ...]:
     turn, *taken = each
     words = (*taken, turn.partial, turn.stable_chars, turn.transcript, turn.reply, turn.heard_text)
     return (*words, turn.cancelled, turn.outcome, is_lost, barge_in_stop_ns(turn))
+
+
+def _spoken(turn: TurnView) -> float | None:
+    is_over = turn.outcome is not None or turn.cancelled is not None
+    return None if is_over or not turn.reply else spoken(turn.reply, turn.played_ms)
 
 
 def _turn(each: Joined, is_lost: bool) -> RenderableType:

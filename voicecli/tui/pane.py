@@ -16,6 +16,12 @@ class Block(NamedTuple):
     source: tuple[object, ...]
     """What they are drawn from: what is equal gives the same lines."""
     draw: Callable[[], RenderableType]
+    spoken: float | None = None
+    """How much of it has been spoken, from 0 to 1, while it is; moving on draws nothing anew."""
+
+
+READING_LINE = 0.7
+"""Where in a pane the line that is being spoken stays, from its top."""
 
 
 class _Drawn(NamedTuple):
@@ -24,14 +30,17 @@ class _Drawn(NamedTuple):
 
 
 class Pane(ScrollView):
-    """Blocks below each other. One that `follows` stays at its end, until the user scrolls away from it."""
+    """Blocks below each other. One that `follows` stays at its end, but no further than at what is being spoken, until
+    the user scrolls away."""
 
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str, follows: bool = False) -> None:
         super().__init__(id=id)
         self._follows = follows
-        self._is_at_end = True
+        self._is_following = True
+        self._taken_to = 0
+        """Where it was scrolled to without the user."""
         self._blocks: Sequence[Block] = ()
         self._drawn: list[_Drawn] = []
         self._lines: list[Strip] = []
@@ -53,7 +62,7 @@ class Pane(ScrollView):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         # Asked here alone: more lines, and a smaller pane, move the end, and scroll nothing away.
-        self._is_at_end = round(new_value) >= self.max_scroll_y
+        self._is_following = round(new_value) >= self.max_scroll_y or round(new_value) == self._taken_to
 
     def render_line(self, y: int) -> Strip:
         at = y + round(self.scroll_y)
@@ -70,15 +79,35 @@ class Pane(ScrollView):
         while same < min(len(before), len(self._drawn)) and before[same] is self._drawn[same]:
             same += 1
         if same == len(before) == len(self._drawn):
+            self._follow()
             return
         self._lines = [strip for drawn in self._drawn for strip in drawn.strips]
         self.virtual_size = Size(self.size.width, len(self._lines))
-        if self._follows and self._is_at_end:
-            self.scroll_end(animate=False, x_axis=False)
+        self._follow()
         first = sum(len(drawn.strips) for drawn in self._drawn[:same]) - self.scroll_offset.y
         width, height = self.size
         if first < height:
             self.refresh(Region(0, max(0, first), width, height - max(0, first)))
+
+    def _follow(self) -> None:
+        if not (self._follows and self._is_following):
+            return
+        height = self.size.height
+        to = end = max(0, len(self._lines) - height)
+        top = 0
+        for block, drawn in zip(self._blocks, self._drawn, strict=True):
+            if block.spoken is not None:
+                line = top + block.spoken * len(drawn.strips)
+                to = min(end, max(0, round(line - READING_LINE * height)))
+            top += len(drawn.strips)
+        self._taken_to = to
+        if round(self.scroll_y) == to:
+            return
+        if to == end:
+            self.scroll_end(animate=False, x_axis=False)
+        else:
+            # The scrollbar that allows it comes with the next layout.
+            self.scroll_to(y=to, animate=False, force=True)
 
     def _block(self, block: Block, drawn: _Drawn | None) -> _Drawn:
         if drawn is not None and drawn.source == block.source:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.client.viewstate import TurnView
-from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, begins_with, joined, split, word_count
+from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, begins_with, joined, split, spoken, word_count
 from voicewire.messages import CancelReason, TurnOutcome
 
 
@@ -63,3 +63,9 @@ def test_words_that_do_not_come_again_are_not_lost() -> None:
     assert words(TAKEN_BACK, no_speech) == [("", False), ("", False)]
     assert words(TAKEN_BACK, TurnView(turn_id=2, transcript="Stop.")) == [("", False), ("", False)]
     assert not begins_with("Book a tablet", "book a table")
+
+
+def test_how_much_has_been_spoken_is_taken_from_the_usual_pace_of_speech() -> None:
+    reply = "x" * 150
+    assert [spoken(reply, played_ms) for played_ms in (0, 5_000, 10_000, 20_000)] == [0, 0.5, 1, 1]
+    assert spoken("", 1000) == 0

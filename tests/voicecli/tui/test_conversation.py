@@ -132,3 +132,16 @@ def test_a_moving_playhead_draws_nothing_again() -> None:
     moved = talked(state, PlayheadMoved(3, 900.0, 20.0), 0)
     before, after = ([block.source for block in conversation_blocks(each)] for each in (state, moved))
     assert before == after
+
+
+def test_of_an_answer_that_is_being_heard_it_is_told_how_far_it_was_spoken() -> None:
+    def spoken(*events: TalkEvent) -> list[float | None]:
+        words = LlmToken(turn_id=1, index=0, text="One two three four five six. ")
+        state = acted([At(0, event) for event in (READY, TranscriptFinal(turn_id=1, text="count"), words, *events)])
+        return [block.spoken for block in conversation_blocks(state)]
+
+    assert spoken() == [0.0]
+    assert spoken(PlayheadMoved(1, 1000.0, 500.0)) == [15 / 29]
+    cut = ReplyCancelled(turn_id=1, reason=CancelReason.BARGE_IN, heard_ms=1000, heard_text="One two")
+    assert spoken(PlayheadMoved(1, 1000.0, 500.0), cut) == [None]
+    assert spoken(SessionReconnecting(1, 100.0)) == [None]

@@ -88,6 +88,26 @@ def test_a_pane_that_follows_stays_at_its_end_when_it_becomes_smaller() -> None:
     drive(show, follows=True)
 
 
+def test_it_stays_at_the_line_that_is_being_spoken_until_the_user_scrolls_away() -> None:
+    async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
+        words = Text("\n".join("efghijklmn"))
+
+        async def top(spoken: float | None) -> str:
+            pane.show([*Drawer().blocks(*"abcd"), Block(("words",), lambda: words, spoken)])
+            await pause()
+            return lines(pane)[0]
+
+        assert [await top(spoken) for spoken in (0.0, 0.1, 0.5, 0.6, 1.0)] == ["b", "c", "g", "h", "k"]
+        assert [await top(spoken) for spoken in (0.2, None)] == ["d", "k"]
+        await top(0.0)
+        pane.scroll_to(y=6, animate=False, immediate=True)
+        assert [await top(spoken) for spoken in (0.1, 1.0, None)] == ["g", "g", "g"]
+        pane.scroll_end(animate=False, immediate=True)
+        assert await top(0.0) == "b"
+
+    drive(show, follows=True)
+
+
 def test_one_that_was_scrolled_away_from_its_end_stays_where_it_is() -> None:
     async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
         drawer = Drawer()
