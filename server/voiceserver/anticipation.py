@@ -28,21 +28,21 @@ class Callers:
         self._after = after
         self._by_language: dict[str, _Texts] = {}
 
-    def speaking(self, locale: str = "en") -> "Anticipation":
-        """What can be told of one of them."""
+    def speaking(self, locale: str = "en", said: Iterable[str] = ()) -> "Anticipation":
+        """What can be told of one of them, who has said this before."""
         language = primary(locale)
         if language not in self._by_language:
             self._by_language[language] = _Texts(self._named, self._after, language)
-        return Anticipation(self._by_language[language], language)
+        return Anticipation(self._by_language[language], language, said)
 
 
 class Anticipation:
     """Of one session: "please tell me a" is followed by what "tell me a story" goes on with."""
 
-    def __init__(self, texts: "_Texts", language: str) -> None:
+    def __init__(self, texts: "_Texts", language: str, said: Iterable[str]) -> None:
         self._texts = texts
         self._language = language
-        self._counted: set[Words] = set()
+        self._counted = {_asked(text, language) for text in said}
 
     def completed(self, said: Words) -> str | None:
         """All that will have been said, where one text is likely to be; None where that is not known, or is all."""

@@ -18,6 +18,11 @@ class Conversation:
     def messages(self) -> tuple[ChatMessage, ...]:
         return tuple(self._messages)
 
+    @property
+    def said(self) -> list[str]:
+        """What the user said, utterance by utterance."""
+        return [message.text for message in self._messages if message.speaker is Speaker.USER]
+
     def user_said(self, text: str) -> None:
         self._taken = None
         self._add(ChatMessage(Speaker.USER, text))

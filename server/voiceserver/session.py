@@ -174,7 +174,8 @@ class Session:
         start = agreement.start
         transcribed_as = taken_for(start.locale, engines.locales)
         self._machine = TurnMachine(
-            turn_settings(start.turn_detection, own, locale=transcribed_as), callers.speaking(transcribed_as)
+            turn_settings(start.turn_detection, own, locale=transcribed_as),
+            callers.speaking(transcribed_as, conversation.said),
         )
         self._outbox = Outbox(
             connection, agreement.output.codec, on_written=self._frame_written, on_full=self._client_stuck

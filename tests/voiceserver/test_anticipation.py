@@ -96,6 +96,22 @@ def test_who_says_it_again_is_no_other_caller() -> None:
     assert callers.speaking().is_whole(("where", "was", "it"))
 
 
+def test_who_comes_back_is_no_other_caller() -> None:
+    callers = called("where is it")
+    callers.speaking(said=["Where is it?"]).was_said("where is it")
+    assert not is_whole(callers, "where is it")
+    callers.speaking(said=["Where was it?"]).was_said("where is it")
+    assert is_whole(callers, "where is it")
+
+
+def test_who_goes_on_after_what_callers_say_makes_it_less_likely_to_be_all() -> None:
+    callers = called("my number is", "my number is")
+    assert is_whole(callers, "my number is")
+    for number in ("one two", "two three"):
+        callers.speaking().was_said(f"my number is {number}")
+    assert not is_whole(callers, "my number is")
+
+
 def test_more_than_half_of_those_who_began_so_must_have_said_it() -> None:
     here, there = ["where is it"] * 3, ["where is the door"] * 3
     assert called(*here, *there).speaking().completed(("where", "is")) is None

@@ -7,6 +7,7 @@ def test_a_conversation_is_what_was_said_and_what_was_heard() -> None:
     conversation.user_said("hello")
     conversation.user_heard("Hi, I")
     assert conversation.messages == (ChatMessage(Speaker.USER, "hello"), ChatMessage(Speaker.ASSISTANT, "Hi, I"))
+    assert conversation.said == ["hello"]
 
 
 def test_a_reply_of_which_nothing_was_heard_leaves_no_trace() -> None:
