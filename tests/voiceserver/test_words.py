@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,29 @@ def test_what_is_no_word_is_none() -> None:
     assert words_of(" … — ' ") == ()
 
 
-@given(st.text())
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("What is 15 + 27?", "what is 15 + 27"),
+        ("What is 15 - 27?", "what is 15 - 27"),
+        ("It is -5 degrees.", "it is - 5 degrees"),
+        ("20% of $3.50", "20 % of $ 3.50"),
+        ("At 10:30, or 1,000.", "at 10:30 or 1,000"),
+        ("C++ and C#.", "c++ and c#"),
+        ("mail-order 415-263", "mailorder 415263"),
+        ("**Five** - no, six / seven + #1", "five no six seven 1"),
+        ("Well -- yes...", "well yes"),
+    ],
+)
+def test_signs_are_words_where_they_are_spoken(text: str, words: str) -> None:
+    assert words_of(text) == tuple(words.split())
+
+
+def test_the_vowel_signs_of_a_word_are_part_of_it() -> None:
+    assert words_of("मुझे एक कहानी सुनाओ।") == ("मुझे", "एक", "कहानी", "सुनाओ")
+
+
+@given(st.text() | st.text("ab'5 -+%$.#"))
 def test_words_of_words_are_the_same_words(text: str) -> None:
     once = words_of(text)
     assert words_of(" ".join(once)) == once
