@@ -1,22 +1,27 @@
 """What a caller is about to say, where it is one of the things that callers of this server are likely to say: what
 whoever built the agent has named, and what several callers have said before.
 
-Each caller tells what may follow what: a text is counted on while more than half of those who began so said just that.
+Each caller tells what may follow what: a text is counted on while more than half of what began so was just that.
 Nothing of it is written anywhere; it ends with the server.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from voiceserver.completeness import is_lead, lead, without_hesitation
+from voiceserver.completeness import Completeness, completeness, is_lead, lead, without_hesitation
 from voiceserver.languages import primary
 from voiceserver.words import Words, words_of
 
-MOST_TEXTS = 10_000
+MOST_LANGUAGES = 20
+MOST_TEXTS = 2_000
 """Of one language. What was not said for longest is forgotten first."""
 
 MOST_WORDS = 20
-"""What is longer hardly anybody says again."""
+"""What is longer hardly anybody says again: it only counts as a way to go on."""
+
+_REST = "…"
+"""Stands for what is left out of it; no word is like this."""
 
 
 class Callers:
@@ -26,13 +31,16 @@ class Callers:
         """What so many callers (`after`) have said is likely, as is what was named; 0: only that."""
         self._named = tuple(named)
         self._after = after
-        self._by_language: dict[str, _Texts] = {}
+        self._by_language: OrderedDict[str, _Texts] = OrderedDict()
 
     def speaking(self, locale: str = "en", said: Iterable[str] = ()) -> "Anticipation":
         """What can be told of one of them, who has said this before."""
         language = primary(locale)
         if language not in self._by_language:
             self._by_language[language] = _Texts(self._named, self._after, language)
+        self._by_language.move_to_end(language)
+        if len(self._by_language) > MOST_LANGUAGES:
+            self._by_language.popitem(last=False)
         return Anticipation(self._by_language[language], language, said)
 
 
@@ -51,20 +59,21 @@ class Anticipation:
         likely = self._texts.likely_after(words)
         if likely is None or likely == words or len(words) < len(likely) / 2:
             return None
-        return " ".join((*said[:begins], self._texts.written(likely)))
+        written = self._texts.written(likely)
+        return " ".join((*said[:begins], written)) if written else None
 
     def is_whole(self, said: Words) -> bool:
         """Whether this is likely to be all."""
         words = said[lead(said, self._language) :]
-        return bool(words) and self._texts.likely_after(words) == words
+        return self._texts.likely_after(words) == words and self._texts.may_end_with(words)
 
     def was_said(self, text: str) -> None:
         """The caller said this, and no more. Who says it again is no other caller."""
         words = _asked(text, self._language)
-        is_worth_it = self._texts.learns and 0 < len(words) <= MOST_WORDS and len(self._counted) < MOST_TEXTS
-        if is_worth_it and words not in self._counted:
+        is_new = words not in self._counted and len(self._counted) < MOST_TEXTS
+        if self._texts.learns and words and is_new:
             self._counted.add(words)
-            self._texts.count(words)
+            self._texts.count(words, text)
 
 
 @dataclass(slots=True)
@@ -84,24 +93,30 @@ class _Texts:
 
     def __init__(self, named: Iterable[str], after: int, language: str) -> None:
         self._after = after
+        self._language = language
+        self._named: set[Words] = set()
         self._written: dict[Words, str] = {}
-        """Those that were named."""
+        """As a language model is asked: what was named, and what was said so."""
         self._callers: dict[Words, int] = {}
         """How many of them said it; what was said last comes last."""
         self._root = _Branch()
         for text in named:
             words = _asked(text, language)
-            if words and words not in self._written:
-                has_lead = words != without_hesitation(words_of(text), language)
-                self._written[words] = " ".join(words) if has_lead else text.strip()
+            if words and words not in self._named:
+                self._named.add(words)
+                self._write(words, text)
                 self._weigh(words, self._weight(words))
 
     @property
     def learns(self) -> bool:
         return self._after > 0
 
-    def count(self, words: Words) -> None:
+    def count(self, words: Words, text: str) -> None:
         """One more caller said this."""
+        if len(words) > MOST_WORDS:
+            words = (*words[:MOST_WORDS], _REST)
+        elif words not in self._named:
+            self._write(words, text)
         before = self._weight(words)
         self._callers[words] = self._callers.pop(words, 0) + 1
         self._weigh(words, self._weight(words) - before)
@@ -112,6 +127,8 @@ class _Texts:
         before = self._weight(words)
         del self._callers[words]
         self._weigh(words, self._weight(words) - before)
+        if words not in self._named:
+            self._written.pop(words, None)
 
     def likely_after(self, words: Words) -> Words | None:
         """What more than half of the callers who began so have said, if it is likely at all."""
@@ -128,14 +145,26 @@ class _Texts:
                 return None
             word, branch = following
             words = (*words, word)
-        return words if words in self._written or self._callers[words] >= self._after else None
+        is_likely = words in self._named or self._callers[words] >= self._after
+        return words if is_likely and words[-1] != _REST else None
 
-    def written(self, words: Words) -> str:
-        return self._written.get(words) or " ".join(words)
+    def may_end_with(self, words: Words) -> bool:
+        """Whoever was cut off in the middle of a sentence did not mean to say just that."""
+        return words in self._named or completeness(" ".join(words), self._language) is not Completeness.OPEN
+
+    def written(self, words: Words) -> str | None:
+        """A text as it was named, or said last; None where nobody has said just that, without anything before it."""
+        return self._written.get(words)
+
+    def _write(self, words: Words, text: str) -> None:
+        if words_of(text) == words:
+            self._written[words] = text.strip()
+        elif words in self._named:
+            self._written[words] = " ".join(words)
 
     def _weight(self, words: Words) -> int:
         """What was named counts as if it had just become likely."""
-        least = max(1, self._after) if words in self._written else 0
+        least = max(1, self._after) if words in self._named else 0
         return max(least, self._callers.get(words, 0))
 
     def _weigh(self, words: Words, change: int) -> None:
