@@ -4,6 +4,7 @@ And the one that may be given next: begun before the turn is committed, and held
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple
 
@@ -20,9 +21,8 @@ from voicewire.marks import Mark
 ECHO_MARGIN_MS = 500
 """The playhead is known no better, where a client reports it seldom."""
 
-QUESTION_MARKS = ("?", "？")
-CLOSING = "\"')]”’» \n"
-"""What may stand behind one."""
+_ASKS = re.compile(r"[?？؟](?:\W+\w+){0,6}\W*$")
+"""A question, and a few words behind it at most ("Shall I? Just say so")."""
 
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
 
@@ -186,7 +186,7 @@ class Speaking:
     @property
     def asks(self) -> bool:
         """The reply ends with a question."""
-        return self._reply is not None and self._reply.spoken.text.rstrip(CLOSING).endswith(QUESTION_MARKS)
+        return self._reply is not None and _ASKS.search(self._reply.spoken.text) is not None
 
     def is_heard(self, now_ns: int) -> bool:
         """The reply has been heard to its end."""

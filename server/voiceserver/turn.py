@@ -264,7 +264,8 @@ class TurnMachine:
         utterance.silence_ns = event.until_ns - event.last_speech_ns
         utterance.is_faint = event.is_faint
         if self._reply is None:
-            is_over = utterance.silence_ns >= WHOLE_NS and utterance.is_stable
+            # Words of this segment: before its first ones, the text is still that of those before it.
+            is_over = utterance.silence_ns >= WHOLE_NS and utterance.is_stable and bool(utterance.partial)
             return [CloseSegment()] if is_over and self._speculator.is_whole(utterance.text()) else []
         effects = self._interrupt_when_sure(utterance)
         is_voice = not event.is_faint and not utterance.is_echo and utterance.spoken_ns >= self._settings.barge_in_ns
@@ -424,7 +425,8 @@ class TurnMachine:
 
     def _is_nod(self, utterance: Utterance) -> bool:
         """Whether it is one to the reply before; of "yes" after a question that is not known."""
-        return utterance.heard_out and is_backchannel(words_of(utterance.text()), self._settings.locale)
+        words = words_of(utterance.text())
+        return utterance.heard_out and bool(words) and is_backchannel(words, self._settings.locale)
 
     def _commit(self, utterance: Utterance, text: str, now_ns: int) -> list[Effect]:
         turn_id = utterance.turn_id

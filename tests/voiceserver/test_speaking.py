@@ -107,7 +107,18 @@ def test_a_playhead_of_another_turn_is_not_this_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "asks"), [("And you?", True), ('He said: "And you?" ', True), ("好吗？", True), ("And you? Fine.", False)]
+    ("reply", "asks"),
+    [
+        ("And you?", True),
+        ('He said: "And you?" ', True),
+        ("Shall I book **it?**\r\n", True),
+        ("Would you like that? 😊", True),
+        ("Shall I go on? Just say so.", True),
+        ("好吗？", True),
+        ("هل تريد ذلك؟", True),
+        ("Why is that? Because the sky scatters blue light the most.", False),
+        ("And so it is.", False),
+    ],
 )
 def test_a_reply_that_ends_with_a_question_asks(reply: str, asks: bool) -> None:
     async def script(speaking: Speaking, spawn: Spawn, loop: VirtualLoop) -> None:

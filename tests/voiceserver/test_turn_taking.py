@@ -176,6 +176,20 @@ def test_the_transcript_of_what_is_likely_to_be_all_is_asked_for_sooner(
     assert of(CloseSegment, book.hears(1000 + silence_ms, 1000)) == ([CloseSegment()] if closes else [])
 
 
+def test_a_segment_without_words_yet_is_not_closed_for_those_before_it() -> None:
+    for is_stable in (True, False):
+        book = Playbook(callers=Callers(("what can you do",)))
+        book.starts(0)
+        book.partly(900, "what can you do", stable=is_stable)
+        book.stops(1200, 1000)
+        book.starts(1250)
+        assert of(CloseSegment, book.hears(1500, 1400)) == []
+        book.finally_(1520, "what can you do")
+        assert of(CloseSegment, book.hears(1540, 1400)) == []
+        book.partly(1550, "please", segment=1)
+        assert of(CloseSegment, book.hears(1560, 1400)) == []
+
+
 def test_it_is_not_over_a_reply() -> None:
     book = Playbook(callers=Callers(("what can you do",))).replying()
     book.starts(1900)
@@ -193,7 +207,10 @@ def test_what_is_likely_to_be_all_is_committed_after_the_shorter_silence() -> No
         assert book.deadline_ms == 1000 + silence_ms
 
 
-def test_what_was_said_is_known_to_have_been_all_when_its_answer_is_over() -> None:
+@pytest.mark.parametrize(
+    "over", [ReplyFinished(1), Interrupted(1), TextEntered("hello"), ReplyFailed(1, ErrorCode.LLM_FAILED, "")]
+)
+def test_what_was_said_is_known_to_have_been_all_when_its_answer_is_over(over: Event) -> None:
     callers = Callers(after=1)
 
     def is_known() -> bool:
@@ -201,7 +218,7 @@ def test_what_was_said_is_known_to_have_been_all_when_its_answer_is_over() -> No
 
     book = Playbook(callers=callers).replying()
     assert not is_known()
-    book.at(3000, ReplyFinished(1))
+    book.at(3000, over)
     assert is_known()
 
 
@@ -402,14 +419,35 @@ def nodded_at_the_end(said: str, *, asks: bool = False) -> Playbook:
     assert of(BeginSpeculation, book.partly(4200, said, turn=2)) == []
     book.stops(4500, 4300)
     assert of(ResumeReply, book.finally_(4510, said, turn=2)) == [ResumeReply(1)]
-    book.at(4600, ReplyFinished(1, asks))
+    begun = of(BeginSpeculation, book.at(4600, ReplyFinished(1, asks)))
+    assert begun == ([BeginSpeculation(2, 1, said)] if asks else [])
     return book
 
 
 def test_a_nod_over_the_end_of_a_reply_is_no_turn() -> None:
     book = nodded_at_the_end("mm-hm")
-    assert of(BeginSpeculation, book.hears(4800)) == []
     assert book.hears(4900)[-1] == EndTurn(2, TurnOutcome.NO_SPEECH)
+
+
+def test_what_is_a_nod_depends_on_the_language() -> None:
+    for locale, is_nod in (("de-DE", True), ("en", False)):
+        fixed = SETTINGS._replace(locale=locale, is_adaptive=False, silence_ns=300 * NS_PER_MS)
+        book = Playbook(fixed).replying()
+        book.starts(4000)
+        book.at(4200, ReplyFinished(1))
+        book.stops(4500, 4300)
+        book.finally_(4510, "genau", turn=2)
+        book.hears(4900)
+        assert (book.machine.reply_id is None) == is_nod
+
+
+def test_a_recogniser_that_does_not_answer_is_told_of_behind_a_reply_too() -> None:
+    book = Playbook().replying()
+    book.starts(4000)
+    book.at(4200, ReplyFinished(1))
+    book.stops(4500, 4300)
+    book.hears(4900)
+    assert book.waits(6400)[-1] == EndTurn(2, TurnOutcome.FAILED)
 
 
 def test_to_a_question_it_is_an_answer() -> None:
