@@ -178,8 +178,17 @@ test("a turn without words is an aside where it was spoken over an answer that g
   ];
   const cut = message({ type: "reply_cancelled", turn_id: 1, reason: "barge_in", heard_ms: 0, heard_text: "" });
   const over = message({ type: "turn_end", turn_id: 1, outcome: "completed" });
-  const asides = [answer, [...answer, cut], [...answer, over], []].map((before) => after(...open, ...before, ...nod).turns.at(-1)?.aside);
-  assert.deepEqual(asides, [true, false, false, false]);
+  const begun = message({ type: "speech_started", turn_id: 2, position_ms: 1 });
+  const asides = [
+    answer,
+    [...answer, begun, over],
+    [...answer, begun, cut],
+    [...answer, begun, over, begun],
+    [...answer, cut],
+    [...answer, over],
+    [],
+  ].map((before) => after(...open, ...before, ...nod).turns.at(-1)?.aside);
+  assert.deepEqual(asides, [true, true, false, false, false, false, false]);
 });
 
 test("of a turn that takes in the one before it, only what was added is announced", () => {

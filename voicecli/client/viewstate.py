@@ -87,6 +87,8 @@ class TurnView(msgspec.Struct, frozen=True, kw_only=True):
     buffered_ms: float = 0.0
     paused: bool = False
     """The reply is, as the user may be speaking over it."""
+    over: int | None = None
+    """The turn whose answer was being given when this was last begun to be spoken."""
     aside: bool = False
     """It was spoken over an answer, which went on: a nod, a noise, an echo."""
     cancelled: CancelReason | None = None
@@ -126,9 +128,10 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
         return next((turn for turn in self.turns if turn.turn_id == turn_id), None)
 
     @property
-    def is_answering(self) -> bool:
-        """There is an answer that was begun, and is not over."""
-        return any(turn.reply and turn.cancelled is None and turn.outcome is None for turn in self.turns)
+    def answering(self) -> int | None:
+        """The turn whose answer was begun, and is not over."""
+        is_open = (turn for turn in self.turns if turn.reply and turn.cancelled is None and turn.outcome is None)
+        return next((turn.turn_id for turn in is_open), None)
 
     def to_own_ns(self, mark: Mark, t_ns: int) -> int | None:
         """An instant on our clock; None for one of the server's while the offset is unknown."""
@@ -156,10 +159,13 @@ def reduced(state: ViewState, event: Event) -> ViewState:
     turn_id: int | None = getattr(event, "turn_id", None)
     if turn_id is None:
         return state
-    before = state.turn(turn_id) or TurnView(turn_id=turn_id)
+    before = state.turn(turn_id) or TurnView(turn_id=turn_id, over=state.answering)
     after = _turn_reduced(before, event)
-    if isinstance(event, TurnEnd) and event.outcome is TurnOutcome.NO_SPEECH and state.is_answering:
-        after = msgspec.structs.replace(after, aside=True)
+    if isinstance(event, SpeechStarted):
+        after = msgspec.structs.replace(after, over=state.answering)
+    answered = None if after.over is None else state.turn(after.over)
+    if isinstance(event, TurnEnd) and event.outcome is TurnOutcome.NO_SPEECH and answered is not None:
+        after = msgspec.structs.replace(after, aside=answered.cancelled is None)
     if after is before:
         return state
     others = [turn for turn in state.turns if turn.turn_id != turn_id]

@@ -262,7 +262,9 @@ function turnReceived(state, message) {
     const reduced = reduceTurn(turn, message);
     const typed = message.type === "transcript_final" && state.typed[0] === message.text;
     if (typed) return { ...reduced, typed };
-    const aside = message.type === "turn_end" && message.outcome === "no_speech" && isAnswering(state);
+    if (message.type === "speech_started" || !turnOf(state, message.turn_id)) return { ...reduced, over: answering(state) };
+    const answered = turn.over === null ? undefined : turnOf(state, turn.over);
+    const aside = message.type === "turn_end" && message.outcome === "no_speech" && answered?.cancelled === null;
     return aside ? { ...reduced, aside } : reduced;
   });
   const turn = turnOf(next, message.turn_id);
@@ -282,9 +284,9 @@ function turnReceived(state, message) {
   }
 }
 
-/** There is an answer that was begun, and is not over.  @param {ViewState} state */
-function isAnswering({ turns }) {
-  return turns.some((turn) => turn.reply && turn.cancelled === null && turn.outcome === null);
+/** The turn whose answer was begun, and is not over.  @param {ViewState} state */
+function answering({ turns }) {
+  return turns.find((turn) => turn.reply && turn.cancelled === null && turn.outcome === null)?.turnId ?? null;
 }
 
 /**

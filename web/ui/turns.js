@@ -18,6 +18,7 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {string} earlier Words of the turn before, which was taken back: this one goes on with them.
  * @property {boolean} folded It was taken back, and its words are shown in the turn behind it.
  * @property {string} reply
+ * @property {number | null} over The turn whose answer was being given when this was last begun to be spoken.
  * @property {boolean} aside It was spoken over an answer, which went on: a nod, a noise, an echo.
  * @property {boolean} paused The reply is, as the user may be speaking over it.
  * @property {import("../voicewire/types.js").CancelReason | null} cancelled
@@ -57,6 +58,7 @@ export function newTurn(connection, turnId) {
     typed: false,
     earlier: "",
     folded: false,
+    over: null,
     aside: false,
     reply: "",
     paused: false,

@@ -171,8 +171,13 @@ def test_what_came_to_nothing_while_an_answer_went_on_was_said_aside() -> None:
         TranscriptPartial(turn_id=2, text="mm-hm", stable_chars=5),
         TurnEnd(turn_id=2, outcome=TurnOutcome.NO_SPEECH),
     )
+    begun = SpeechStarted(turn_id=2, position_ms=1)
     over = TurnEnd(turn_id=1, outcome=TurnOutcome.COMPLETED)
+    cut = ReplyCancelled(turn_id=1, reason=CancelReason.INTERRUPT, heard_ms=9, heard_text="Once")
     assert turn(*answering, *nod, turn_id=2).aside
+    assert turn(*answering, begun, over, *nod, turn_id=2).aside
+    assert not turn(*answering, begun, cut, *nod, turn_id=2).aside
+    assert not turn(*answering, begun, over, begun, *nod, turn_id=2).aside
     assert not turn(*answering, over, *nod, turn_id=2).aside
     assert not turn(*nod, turn_id=2).aside
 
