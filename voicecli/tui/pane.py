@@ -31,7 +31,7 @@ class _Drawn(NamedTuple):
 
 class Pane(ScrollView):
     """Blocks below each other. One that `follows` stays at its end, but no further than at what is being spoken, until
-    the user scrolls away."""
+    the user scrolls away. Who scrolls to the end stays there."""
 
     ALLOW_SELECT = False
 
@@ -39,6 +39,8 @@ class Pane(ScrollView):
         super().__init__(id=id)
         self._follows = follows
         self._is_following = True
+        self._reads_ahead = False
+        """The user scrolled to the end, past what is being spoken."""
         self._taken_to = 0
         """Where it was scrolled to without the user."""
         self._blocks: Sequence[Block] = ()
@@ -62,7 +64,10 @@ class Pane(ScrollView):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         # Asked here alone: more lines, and a smaller pane, move the end, and scroll nothing away.
-        self._is_following = round(new_value) >= self.max_scroll_y or round(new_value) == self._taken_to
+        is_own = round(new_value) == self._taken_to
+        is_at_end = round(new_value) >= self.max_scroll_y
+        self._is_following = is_own or is_at_end
+        self._reads_ahead = is_at_end and (self._reads_ahead or not is_own)
 
     def render_line(self, y: int) -> Strip:
         at = y + round(self.scroll_y)
@@ -90,24 +95,34 @@ class Pane(ScrollView):
             self.refresh(Region(0, max(0, first), width, height - max(0, first)))
 
     def _follow(self) -> None:
-        if not (self._follows and self._is_following):
+        """Where the pane would be taken is always known: who scrolls there reads along again."""
+        if not self._follows:
             return
-        height = self.size.height
-        to = end = max(0, len(self._lines) - height)
-        top = 0
-        for block, drawn in zip(self._blocks, self._drawn, strict=True):
-            if block.spoken is not None:
-                line = top + block.spoken * len(drawn.strips)
-                to = min(end, max(0, round(line - READING_LINE * height)))
-            top += len(drawn.strips)
-        self._taken_to = to
-        if round(self.scroll_y) == to:
+        end = max(0, len(self._lines) - self.size.height)
+        spoken = self._spoken_line()
+        if spoken is None:
+            self._reads_ahead = False
+        self._taken_to = end if spoken is None or self._reads_ahead else self._above(spoken, end)
+        if not self._is_following or round(self.scroll_y) == self._taken_to:
             return
-        if to == end:
+        if self._taken_to == end:
             self.scroll_end(animate=False, x_axis=False)
         else:
             # The scrollbar that allows it comes with the next layout.
-            self.scroll_to(y=to, animate=False, force=True)
+            self.scroll_to(y=self._taken_to, animate=False, force=True)
+
+    def _spoken_line(self) -> float | None:
+        """Where the line is that is being spoken, from the top of all."""
+        top, line = 0, None
+        for block, drawn in zip(self._blocks, self._drawn, strict=True):
+            if block.spoken is not None:
+                line = top + block.spoken * len(drawn.strips)
+            top += len(drawn.strips)
+        return line
+
+    def _above(self, line: float, end: int) -> int:
+        """What the first line must be for this one to be where one reads."""
+        return min(end, max(0, round(line - READING_LINE * self.size.height)))
 
     def _block(self, block: Block, drawn: _Drawn | None) -> _Drawn:
         if drawn is not None and drawn.source == block.source:

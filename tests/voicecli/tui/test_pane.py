@@ -102,8 +102,36 @@ def test_it_stays_at_the_line_that_is_being_spoken_until_the_user_scrolls_away()
         await top(0.0)
         pane.scroll_to(y=6, animate=False, immediate=True)
         assert [await top(spoken) for spoken in (0.1, 1.0, None)] == ["g", "g", "g"]
+
+    drive(show, follows=True)
+
+
+def test_who_scrolls_to_the_end_stays_there_while_it_is_spoken() -> None:
+    async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
+        async def top(spoken: float | None, words: str = "abcdefghij") -> str:
+            pane.show([Block((words,), lambda: Text("\n".join(words)), spoken)])
+            await pause()
+            return lines(pane)[0]
+
+        await top(0.0)
         pane.scroll_end(animate=False, immediate=True)
-        assert await top(0.0) == "b"
+        assert [await top(spoken) for spoken in (0.1, 0.5)] == ["g", "g"]
+        assert [await top(spoken, "abcdefghijkl") for spoken in (0.5, 0.6, None)] == ["i", "i", "i"]
+        assert await top(0.5, "abcdefghijkl") == "d"
+
+    drive(show, follows=True)
+
+
+def test_who_reads_where_the_end_once_was_stays_there() -> None:
+    async def show(pane: Pane, pause: Callable[[], Awaitable[None]]) -> None:
+        names = "abcdefghijklmnop"
+        for count in (8, 9, 14):
+            pane.show(Drawer().blocks(*names[:count]))
+            await pause()
+            pane.scroll_to(y=4, animate=False, immediate=True)
+        pane.show(Drawer().blocks(*names))
+        await pause()
+        assert lines(pane)[0] == "e"
 
     drive(show, follows=True)
 
