@@ -213,7 +213,7 @@ _LISTS = {field for field, hint in _HINTS.items() if get_origin(hint.__origin__)
 _SECRETS = {field for field, hint in _HINTS.items() if (hint.__metadata__[0].extra or {}).get("secret")}
 _SEPARATOR = re.compile(r"[\s,]+")
 NEAR = 0.85
-"""How much of a name must be right. Engines and commands have variables of their own, which are less like these."""
+"""How much of a name must be right. Commands have variables of their own, which are less like these."""
 _SENTENCES = {"anticipate"}
 """Lists of texts that have spaces and commas of their own."""
 
@@ -275,11 +275,12 @@ def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
 
 
 def misspelt(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Variables that are nobody's, each with the one that was probably meant."""
+    """Variables that are no settings, each with the one that was probably meant."""
     known = [ENV_PREFIX + field.upper() for field in ServerSettings.__struct_fields__]
     for called in sorted(env):
         near = difflib.get_close_matches(called, known, n=1, cutoff=NEAR)
-        if called.startswith(ENV_PREFIX) and called not in known and near:
+        is_of_engine = called.startswith(tuple(f"{ENV_PREFIX}{role.upper()}_" for role in Role))
+        if called.startswith(ENV_PREFIX) and called not in known and near and not is_of_engine:
             yield called, near[0]
 
 

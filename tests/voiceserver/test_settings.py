@@ -336,7 +336,17 @@ def test_a_flag_that_can_be_repeated_is_a_list() -> None:
 
 def test_a_variable_that_is_nobodys_is_told_with_the_one_that_was_meant() -> None:
     nobodys = ("VOICECLI_SILENCEMS", "VOICECLI_SILENCE_MSS", "VOICECLI_TOKENS", "VOICECLI_BARGE_IN_SURE")
-    others = ("VOICECLI_CONFIG", "VOICECLI_DEBUG", "VOICECLI_SMART_TURN_MODEL", "SILENCE_MS", "HOME", "VOICECLI_TOKEN")
+    others = (
+        "VOICECLI_TTS_URL",
+        "VOICECLI_STT_KEY",
+        "VOICE_CLI_TOKEN",
+        "VOICECLI_CONFIG",
+        "VOICECLI_DEBUG",
+        "VOICECLI_SMART_TURN_MODEL",
+        "SILENCE_MS",
+        "HOME",
+        "VOICECLI_TOKEN",
+    )
     assert list(misspelt(dict.fromkeys((*nobodys, *others), "1"))) == [
         ("VOICECLI_BARGE_IN_SURE", "VOICECLI_BARGE_IN_SURE_MS"),
         ("VOICECLI_SILENCEMS", "VOICECLI_SILENCE_MS"),

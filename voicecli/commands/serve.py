@@ -213,7 +213,7 @@ def _is_early(settings: ServerSettings) -> bool:
 
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
     for called, meant in misspelt(os.environ):
-        yield f"nothing reads {called}; did you mean {meant}?"
+        yield f"no setting is called {called}; did you mean {meant}?"
     if not is_loopback(settings.host):
         if server.auth is AuthMode.NONE:
             yield "everybody who can reach this machine may use the server (--insecure-no-auth)."

@@ -330,12 +330,12 @@ def test_what_is_dangerous_is_told(
     assert careful == [f"Careful: {told}"]
 
 
-def test_a_variable_that_nothing_reads_is_told(
+def test_a_variable_that_is_no_setting_is_told(
     server: type[StoppedServer], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOICECLI_SILENCEMS", "400")
     assert main(["serve"]) == ExitCode.GOOD
-    told = "Careful: nothing reads VOICECLI_SILENCEMS; did you mean VOICECLI_SILENCE_MS?"
+    told = "Careful: no setting is called VOICECLI_SILENCEMS; did you mean VOICECLI_SILENCE_MS?"
     assert told in capsys.readouterr().err.splitlines()
 
 
