@@ -85,7 +85,8 @@ async def local_server(
     try:
         # What the environment says of a server for others, this one's only client need not be held to.
         own = {"host": "127.0.0.1", "port": "0", "auth": "none", "tls": "off"}
-        settings = load({**flags, **own}, os.environ)
+        # Nor does it learn from that client what the next call would be measured with.
+        settings = load({"anticipate_after": "0", **flags, **own}, os.environ)
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
         logs.configure(level, settings.log_format, log)
         async with VoiceServer(settings, SystemClock()) as server:

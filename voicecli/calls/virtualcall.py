@@ -53,7 +53,8 @@ class VirtualServer:
         try:
             own = {"auth": "none", "tls": "off"}
             defaults = "".join(f'{role} = "{engine}"\n' for role, engine in DEFAULTS.items())
-            self._settings = load({**flags, **own}, env, defaults)
+            learned = {} if learns else {"anticipate_after": "0"}
+            self._settings = load({**flags, **own, **learned}, env, defaults)
             self._specs = self._settings.engines()
             for role, spec in self._specs.items():
                 _check(role, spec)

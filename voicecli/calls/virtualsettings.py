@@ -34,8 +34,8 @@ _NOT_OF_TURNS = (
     *("sessions", "sessions_per_address", "session_length_ms", "max_message_bytes"),
     *("idle_timeout_ms", "llm_timeout_ms", "tts_timeout_ms", "anticipate_after"),
 )
-"""Settings of the server that decide nothing about when a turn ends, or nothing in a server's first call. Texts are
-left out, too."""
+"""Settings of the server that decide nothing about when a turn ends, or nothing of virtual calls, which teach nothing.
+Texts are left out, too."""
 
 _HEARING = (Role.VAD, Role.STT)
 

@@ -11,6 +11,9 @@ from voicecli.calls.localserver import LocalServer, LogFile, elsewhere, local_se
 from voicecli.client.transport import websocket
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
+from voiceserver.server import VoiceServer
+from voiceserver.settings import ServerSettings
+from voicewire.clock import Clock
 
 SCRIPTED: dict[str, object] = dict.fromkeys(("vad", "stt", "llm", "tts"), "scripted")
 
@@ -61,6 +64,21 @@ def test_the_own_server_asks_its_only_client_for_nothing(monkeypatch: pytest.Mon
     monkeypatch.setenv("VOICECLI_TLS", "self-signed")
     monkeypatch.setenv("VOICECLI_JWT_SECRET", "hush")
     assert asyncio.run(served(SCRIPTED)).url.startswith("ws://127.0.0.1:")
+
+
+def test_it_learns_from_its_only_client_where_a_flag_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+
+    class Recorded(VoiceServer):
+        def __init__(self, settings: ServerSettings, clock: Clock) -> None:
+            learned.append(settings.anticipate_after)
+            super().__init__(settings, clock)
+
+    monkeypatch.setattr("voiceserver.server.VoiceServer", Recorded)
+    monkeypatch.setenv("VOICECLI_ANTICIPATE_AFTER", "2")
+    for flags in (SCRIPTED, {**SCRIPTED, "anticipate_after": 3}):
+        asyncio.run(served(flags))
+    assert learned == [0, 3]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_server_hears_each_fixture_afresh() -> None:
 def test_one_that_learns_from_its_callers_knows_what_those_before_have_said() -> None:
     fixture = fixtures.load(FIXTURES / "turntaking/noises/door")
     for learns, is_sooner in ((True, True), (False, False)):
-        server = VirtualServer({"anticipate_after": 1}, {}, learns=learns)
+        server = VirtualServer({}, {"VOICECLI_ANTICIPATE_AFTER": "1"}, learns=learns)
         first, second = (
             server.take(fixture, record(fixture), CallSettings()).turns[0].document.latencies.voice_to_voice_ms
             for _ in range(2)

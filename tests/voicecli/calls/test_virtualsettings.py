@@ -75,7 +75,7 @@ def test_every_setting_of_turn_detection_can_be_tried_and_none_of_the_network() 
     names = tunable({Role.VAD: EngineSpec("silero")})
     assert {*TurnDetection.__struct_fields__} - {"mode"} <= set(names)
     assert {"hangover_ms", "commit_timeout_ms", "vad.threshold"} <= set(names)
-    assert {"mode", "port", "host", "sessions", "tls", "token"} & set(names) == set()
+    assert {"mode", "port", "host", "sessions", "tls", "token", "anticipate_after"} & set(names) == set()
 
 
 def test_what_is_in_effect_comes_from_the_environment_the_engine_or_the_default() -> None:
