@@ -176,9 +176,10 @@ def test_devices_are_chosen_as_for_a_conversation(machine: Machine, capsys: pyte
     assert len(machine.opened) == 1
 
 
-def test_who_names_a_device_needs_sound(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flag", ["--input-device", "--output-device"])
+def test_who_names_a_device_needs_sound(flag: str, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.devices = SoundError("the library PortAudio is missing: install it")
-    found = examined(capsys, "--input-device", "headset", code=ExitCode.EXPECTATION_FAILED)
+    found = examined(capsys, flag, "headset", code=ExitCode.EXPECTATION_FAILED)
     assert found["PortAudio"]["verdict"] == "bad"
 
 

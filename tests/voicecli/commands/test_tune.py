@@ -15,13 +15,17 @@ PAUSE = str(FIXTURES / "pause-700ms")
 
 def test_a_setting_that_keeps_the_tolerance_ends_with_0_and_none_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", PAUSE, "--sweep", "silence_ms=600,800"]) == ExitCode.GOOD
-    told, progress = capsys.readouterr()
-    assert progress.splitlines() == ["calls: 1 of 2", "calls: 2 of 2"]
+    told = capsys.readouterr().out
     assert "✓ choose silence_ms=800: 0 of 1 cut off (tolerance 5 %)" in told
     assert "600  pause-700ms  1.27 s in, about after “good morning”, 700 ms pause" in told
     assert "to listen to them: --html FILE or --save-audio DIR" in told
     assert main(["tune", PAUSE, "--sweep", "silence_ms=500,600"]) == ExitCode.EXPECTATION_FAILED
     assert "✗ no setting keeps to 5 %" in capsys.readouterr().out
+
+
+def test_without_a_terminal_it_says_four_times_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", PAUSE, "--sweep", "silence_ms=450..800/50"]) == ExitCode.GOOD
+    assert capsys.readouterr().err.splitlines() == [f"calls: {done} of 8" for done in (2, 4, 6, 8)]
 
 
 def test_everything_that_is_asked_for_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
