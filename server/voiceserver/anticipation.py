@@ -153,14 +153,15 @@ class _Texts:
         return words in self._named or completeness(" ".join(words), self._language) is not Completeness.OPEN
 
     def written(self, words: Words) -> str | None:
-        """A text as it was named, or said last; None where nobody has said just that, without anything before it."""
+        """A text as it was named, or said last; None where it was only said with hesitations in between."""
         return self._written.get(words)
 
     def _write(self, words: Words, text: str) -> None:
-        if words_of(text) == words:
-            self._written[words] = text.strip()
-        elif words in self._named:
-            self._written[words] = " ".join(words)
+        parts = text.split()
+        rests = (" ".join(parts[at:]) for at in range(len(parts)))
+        # What a sentence began with was another caller's way to begin.
+        if (rest := next((rest for rest in rests if words_of(rest) == words), None)) is not None:
+            self._written[words] = rest
 
     def _weight(self, words: Words) -> int:
         """What was named counts as if it had just become likely."""

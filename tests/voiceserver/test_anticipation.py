@@ -48,8 +48,8 @@ def test_it_is_not_before_half_of_it_was_said(said: str, is_enough: bool) -> Non
 
 def test_what_a_sentence_may_begin_with_stays_before_it_as_it_was_said() -> None:
     assert completed("okay please what can") == "okay please What can you do?"
-    assert completed("count to") == "count to ten please"
-    assert completed("so count to") == "so count to ten please"
+    assert completed("count to") == "count to ten, please."
+    assert completed("so count to") == "so count to ten, please."
     assert completed("okay what can", "de") is None
     assert completed("okay count to", "de") == "Okay, count to ten, please."
 
@@ -121,8 +121,9 @@ def test_what_sounds_as_if_callers_were_cut_off_is_not_all_unless_it_is_named() 
 
 def test_a_language_model_is_asked_as_somebody_asked_it() -> None:
     said = ("what", "is", "15", "+")
-    assert called("So what is 15 + 27", "okay what is 15 + 27").speaking().completed(said) is None
-    assert called("What is 15 + 27?", "okay, what is 15 + 27").speaking().completed(said) == "What is 15 + 27?"
+    assert called("What is 15 + 27?", "So, what is 15 + 27!").speaking().completed(said) == "what is 15 + 27!"
+    assert called("What is 15 + 27?", "What is, er, 15 + 27?").speaking().completed(said) == "What is 15 + 27?"
+    assert called("What is, um, 15 + 27?", "What is, er, 15 + 27?").speaking().completed(said) is None
     callers = called("What is 15 + 27?", "What is 15 - 27?")
     assert callers.speaking().completed(said) is None
     assert not is_whole(callers, "what is 15 + 27")
