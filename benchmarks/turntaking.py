@@ -64,7 +64,8 @@ CONFIGURATIONS: Mapping[str, Flags] = {
     "adaptive, no speculation": {"speculation": "false"},
     "adaptive, speculation": {},
     "the same, transcript after 100 ms": {"hangover_ms": 100},
-    "the same, likely questions known": {"hangover_ms": 100, "anticipate": LIKELY},
+    "the same, likely questions named": {"anticipate": LIKELY},
+    "the same, learned from two callers": {"anticipate_after": 2},
     "the same, partials 150 ms late": {"hangover_ms": 100, "stt": "scripted(final=250ms, lag=150ms)"},
     "the same, words known 150 ms early": {"hangover_ms": 100, "stt": "scripted(final=250ms, early=150ms)"},
     "the same, voice at 0.9 of real time": {"hangover_ms": 100, "tts": "scripted(ttfb=150ms, rtf=0.9)"},
@@ -300,9 +301,17 @@ def _later(fixture: Fixture, shift_ms: int) -> Fixture:
     return structs.replace(fixture, utterances=tuple(utterances))
 
 
+def before(flags: Flags, called: Sequence[Caller]) -> list[Caller]:
+    """Who calls before anything is counted: each of them once, where the server learns. What it then counts on was said
+    by two callers; so of those who are measured, each is anticipated from what others have said."""
+    return [caller for caller in called if not caller.shift_ms] if "anticipate_after" in flags else []
+
+
 def on_virtual_clock(flags: Flags, called: Sequence[Caller], name: str) -> Outcome:
-    server = VirtualServer({**CLOUD, **flags}, {})
+    server = VirtualServer({**CLOUD, **flags}, {}, learns=True)
     outcome = Outcome()
+    for fixture, _ in before(flags, called):
+        server.take(fixture, record(fixture), CallSettings())
     for fixture, shift_ms in track(called, name, console=Console(stderr=True), transient=True):
         count(outcome, server.take(fixture, record(fixture), CallSettings()), shift_ms)
     return outcome
@@ -311,11 +320,16 @@ def on_virtual_clock(flags: Flags, called: Sequence[Caller], name: str) -> Outco
 async def in_real_time(flags: Flags, called: Sequence[Caller], name: str) -> Outcome:
     outcome = Outcome()
     async with local_server(flags) as server:
-        for fixture, shift_ms in track(called, name, console=Console(stderr=True), transient=True):
-            taken = await take(
+
+        async def taken(fixture: Fixture) -> Take:
+            return await take(
                 server.url, fixture, record(fixture), SystemClock(), CallSettings(), lambda view, now_ns: None
             )
-            count(outcome, taken, shift_ms)
+
+        for fixture, _ in before(flags, called):
+            await taken(fixture)
+        for fixture, shift_ms in track(called, name, console=Console(stderr=True), transient=True):
+            count(outcome, await taken(fixture), shift_ms)
     return outcome
 
 
