@@ -189,6 +189,7 @@ test("a turn without words is an aside where it was spoken over an answer that g
     [],
   ].map((before) => after(...open, ...before, ...nod).turns.at(-1)?.aside);
   assert.deepEqual(asides, [true, true, false, false, false, false, false]);
+  assert.equal(after(...open, ...answer, nod[1]).turns.at(-1)?.aside, true);
 });
 
 test("of a turn that takes in the one before it, only what was added is announced", () => {

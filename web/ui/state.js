@@ -262,10 +262,11 @@ function turnReceived(state, message) {
     const reduced = reduceTurn(turn, message);
     const typed = message.type === "transcript_final" && state.typed[0] === message.text;
     if (typed) return { ...reduced, typed };
-    if (message.type === "speech_started" || !turnOf(state, message.turn_id)) return { ...reduced, over: answering(state) };
-    const answered = turn.over === null ? undefined : turnOf(state, turn.over);
-    const aside = message.type === "turn_end" && message.outcome === "no_speech" && answered?.cancelled === null;
-    return aside ? { ...reduced, aside } : reduced;
+    const begins = message.type === "speech_started" || !turnOf(state, message.turn_id);
+    const over = begins ? answering(state) : turn.over;
+    const isNothing = message.type === "turn_end" && message.outcome === "no_speech";
+    const aside = isNothing && over !== null && turnOf(state, over)?.cancelled === null;
+    return begins || aside ? { ...reduced, over, aside } : reduced;
   });
   const turn = turnOf(next, message.turn_id);
   switch (message.type) {
