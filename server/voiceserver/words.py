@@ -27,18 +27,14 @@ def words_of(text: str) -> Words:
 def _parts(text: str) -> Iterator[str]:
     """Words, and signs that may be spoken."""
     word = ""
-    skipped = 0
     for at, char in enumerate(text):
         before, after = text[at - 1 : at], text[at + 1 : at + 2]
-        if skipped:
-            skipped -= 1
-        elif _is_of_word(char) or (char in ".,:" and before.isdecimal() and after.isdecimal()):
+        if _is_of_word(char) or (char in ".,:" and before.isdecimal() and after.isdecimal()):
             word += char
         elif char == "-" and word and _is_of_word(after):
             pass  # a hyphen joins
         else:
             suffix = next((each for each in _SUFFIXES if text.startswith(each, at)), "") if before.isalpha() else ""
-            skipped = max(0, len(suffix) - 1)
             if whole := word.strip("'") + suffix:
                 yield whole
             word = ""

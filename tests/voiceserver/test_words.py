@@ -32,7 +32,8 @@ def test_what_is_no_word_is_none() -> None:
         ("C++ and C#.", "c++ and c#"),
         ("mail-order 415-263", "mailorder 415263"),
         ("**Five** - no, six / seven + #1", "five no six seven 1"),
-        ("Well -- yes...", "well yes"),
+        ("Well -- yes--no...", "well yes no"),
+        ("3- 5, three- five", "3 - 5 three five"),
     ],
 )
 def test_signs_are_words_where_they_are_spoken(text: str, words: str) -> None:
