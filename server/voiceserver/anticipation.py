@@ -21,7 +21,7 @@ MOST_WORDS = 20
 """What is longer hardly anybody says again: it only counts as a way to go on."""
 
 _REST = "…"
-"""Stands for what is left out of it; no word is like this."""
+"""Stands for what is left out of it: no word is like this, so that nobody says it, and it is never asked ahead."""
 
 
 class Callers:
@@ -145,8 +145,7 @@ class _Texts:
                 return None
             word, branch = following
             words = (*words, word)
-        is_likely = words in self._named or self._callers[words] >= self._after
-        return words if is_likely and words[-1] != _REST else None
+        return words if words in self._named or self._callers[words] >= self._after else None
 
     def may_end_with(self, words: Words) -> bool:
         """Whoever was cut off in the middle of a sentence did not mean to say just that."""
