@@ -264,7 +264,7 @@ def _session_settings(settings: ServerSettings) -> SessionSettings:
             is_adaptive=settings.endpointing is Endpointing.ADAPTIVE,
             resume_ns=settings.resume_ms * NS_PER_MS,
             speculation=SpeculationSettings(
-                is_on=settings.speculation and settings.pipeline is Pipeline.OVERLAPPED,
+                is_on=settings.speculates,
                 tries=settings.speculation_tries,
                 wasted_tokens=settings.speculation_waste,
             ),

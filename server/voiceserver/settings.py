@@ -14,6 +14,7 @@ from msgspec import Meta
 from voiceserver.engines.registry import PIPELINE, Role
 from voiceserver.engines.spec import EngineSpec, SpecError, explain
 from voiceserver.origins import OriginPolicy
+from voiceserver.words import words_of
 from voicewire.messages import Endpointing
 
 ENV_PREFIX = "VOICECLI_"
@@ -171,6 +172,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Annotated[LogFormat, _about("How it is logged.")] = LogFormat.TEXT
 
     @property
+    def speculates(self) -> bool:
+        """Whether answers are begun early: stages that wait for each other begin nothing."""
+        return self.speculation and self.pipeline is Pipeline.OVERLAPPED
+
+    @property
     def fixed_silence_ms(self) -> int | None:
         """The silence that ends every turn, unless a client asks for another; None where it depends on the words."""
         return self.silence_ms if self.endpointing is Endpointing.FIXED else None
@@ -323,6 +329,8 @@ def _convert_list(given: _Given) -> tuple[str, ...]:
     if given.is_text:
         items = [part for item in items for part in _parts(given.field, item)]
     values = tuple(item for item in items if item)
+    if given.field == "anticipate" and (wordless := [each for each in values if not words_of(each)]):
+        raise SettingsError(f"{given.called}: {wordless[0]!r} has no words; name what callers say")
     if given.field == "allow_origin":
         try:
             OriginPolicy("", values)

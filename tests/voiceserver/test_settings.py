@@ -237,6 +237,8 @@ def test_a_port_at_the_edge_of_its_range_is_taken(port: int) -> None:
         ({}, {"VOICECLI_PORT": "65536"}, "", "VOICECLI_PORT: must be a whole number between 0 and 65535, got 65536"),
         ({"port": "-1"}, {}, "", "--port: must be a whole number between 0 and 65535, got -1"),
         ({"lead_ms": "half"}, {}, "", "--lead-ms: must be a whole number between 100 and 5000, got half"),
+        ({"anticipate": ["go on|, "]}, {}, "", "--anticipate: ',' has no words; name what callers say"),
+        ({}, {}, "anticipate = ['...']", "serve.toml: anticipate: '...' has no words; name what callers say"),
         ({"host": ""}, {}, "", "--host: must be text that is not empty, got ''"),
         ({}, {"VOICECLI_BARGE_IN": "perhaps"}, "", "VOICECLI_BARGE_IN: must be true or false, got perhaps"),
         ({"pipeline": "seq"}, {}, "", "--pipeline: must be one of overlapped, sequential, got seq"),
@@ -353,3 +355,9 @@ def test_a_variable_that_is_nobodys_is_told_with_the_one_that_was_meant() -> Non
         ("VOICECLI_SILENCE_MSS", "VOICECLI_SILENCE_MS"),
         ("VOICECLI_TOKENS", "VOICECLI_TOKEN"),
     ]
+
+
+def test_stages_that_wait_for_each_other_begin_no_answer_early() -> None:
+    assert ServerSettings().speculates
+    assert not ServerSettings(pipeline=Pipeline.SEQUENTIAL).speculates
+    assert not ServerSettings(speculation=False).speculates

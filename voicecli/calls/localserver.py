@@ -34,7 +34,7 @@ def described(settings: "ServerSettings", *, virtual: bool = False) -> Server:
         pipeline=settings.pipeline.value,
         silence_ms=settings.silence_ms,
         endpointing=settings.endpointing.value,
-        speculation=settings.speculation and settings.pipeline.value == "overlapped",
+        speculation=settings.speculates,
     )
 
 

@@ -19,12 +19,14 @@ from voicecli import __version__, qrcode
 from voicecli.exits import CliError, ExitCode
 from voicecli.serverflags import option
 from voiceserver import logs
+from voiceserver.completeness import is_lead
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, AuthMode, Pipeline, ServerSettings, SettingsError, TlsMode, load, misspelt
+from voiceserver.settings import ENV_PREFIX, AuthMode, ServerSettings, SettingsError, TlsMode, load, misspelt
+from voiceserver.words import words_of
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
@@ -192,14 +194,14 @@ def _turns(settings: ServerSettings) -> str:
     """How turns are taken, as far as a client asks for nothing else."""
     told = [
         f"{settings.endpointing.value}, {settings.silence_ms} ms",
-        f"answers begun {'early' if _is_early(settings) else 'at the end'}",
+        f"answers begun {'early' if settings.speculates else 'at the end'}",
     ]
     return " · ".join(told if settings.barge_in else [*told, "no barge-in"])
 
 
 def _likely(settings: ServerSettings) -> str:
     """What callers are counted on to say; nothing where none is anticipated."""
-    if not _is_early(settings):
+    if not settings.speculates:
         return ""
     told = [f"{len(settings.anticipate)} named"] if settings.anticipate else []
     if after := settings.anticipate_after:
@@ -207,13 +209,12 @@ def _likely(settings: ServerSettings) -> str:
     return ", and ".join(told)
 
 
-def _is_early(settings: ServerSettings) -> bool:
-    return settings.speculation and settings.pipeline is Pipeline.OVERLAPPED
-
-
 def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
     for called, meant in misspelt(os.environ):
         yield f"no setting is called {called}; did you mean {meant}?"
+    for text in settings.anticipate if settings.speculates else ():
+        if is_lead(words_of(text)):
+            yield f"{text!r} is not counted on in English, since most people go on after it (--anticipate)."
     if not is_loopback(settings.host):
         if server.auth is AuthMode.NONE:
             yield "everybody who can reach this machine may use the server (--insecure-no-auth)."

@@ -315,6 +315,11 @@ def test_on_a_terminal_a_phone_reads_the_address_and_the_token_from_a_code(
             "every web page that somebody here opens may use the server (--allow-origin *).",
         ),
         (
+            "--anticipate hello --anticipate goodbye",
+            AuthMode.NONE,
+            "'hello' is not counted on in English, since most people go on after it (--anticipate).",
+        ),
+        (
             "--token 0123456789abcdef --token short",
             AuthMode.TOKEN,
             "a token of fewer than 16 characters can be guessed; openssl rand -hex 16 makes a good one.",
