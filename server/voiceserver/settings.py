@@ -110,7 +110,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         _about("What callers are likely to say, with | between: it is answered before they have said all of it."),
     ] = ()
     anticipate_after: Annotated[
-        int, _about("What so many callers have said is likely, too; 0 learns nothing from callers.", ge=0, le=1_000)
+        int, _about("What so many callers have said is likely, too; 0, the default, learns nothing.", ge=0, le=1_000)
     ] = 0
     hangover_ms: Annotated[int, _about("Silence after which the transcript is made final.", ge=20, le=2_000)] = 200
     commit_timeout_ms: Annotated[
