@@ -7,7 +7,7 @@ from msgspec import UNSET
 from voicecli.figures.run import Expectation, Turn
 from voicecli.figures.wer import WordErrors, word_errors
 from voicecli.fixtures.fixture import Fixture, Utterance
-from voicewire.messages import CancelReason, TurnOutcome
+from voicewire.messages import TurnOutcome
 
 _GIVEN = (TurnOutcome.COMPLETED, TurnOutcome.CANCELLED)
 """Outcomes of a turn that was answered."""
@@ -36,7 +36,7 @@ def _expectation(name: str, failed: Sequence[str]) -> Expectation:
 def utterance_errors(utterance: Utterance, opened: Sequence[Turn]) -> WordErrors:
     """Of the transcripts of all turns that an utterance opened, one after the other. Those of a turn that was taken
     back come again in the next."""
-    kept = [turn for turn in opened if turn.cancelled is not CancelReason.RESUMED]
+    kept = [turn for turn in opened if not turn.is_taken_back]
     heard = " ".join(turn.transcript_final for turn in kept if isinstance(turn.transcript_final, str))
     return word_errors(utterance.text, heard)
 
@@ -82,7 +82,7 @@ def _engine_failures(turns: Sequence[Turn]) -> list[str]:
 
 
 def _turn_failures(expected: int, turns: Sequence[Turn]) -> list[str]:
-    given = sum(turn.outcome in _GIVEN and turn.cancelled is not CancelReason.RESUMED for turn in turns)
+    given = sum(turn.outcome in _GIVEN and not turn.is_taken_back for turn in turns)
     return [] if given == expected else [f"{given} turn{'s' * (given != 1)} instead of {expected}"]
 
 
@@ -99,7 +99,7 @@ def _event_failures(expected: Sequence[str], events: Sequence[str]) -> list[str]
 
 
 def _budget_failures(name: str, budget_ms: float, turns: Sequence[Turn]) -> list[str]:
-    taken = [(turn.turn_id, turn.latencies.known().get(f"{name}_ms", 0.0)) for turn in turns]
+    taken = [(turn.turn_id, turn.counted_ms().get(f"{name}_ms", 0.0)) for turn in turns]
     return [
         f"turn {turn_id}: {name} took {taken_ms:.0f} ms; the budget is {budget_ms:g} ms"
         for turn_id, taken_ms in taken

@@ -269,7 +269,7 @@ def _samples(fixture: str, call: CallRun) -> dict[_Key, list[Sample]]:
 
 
 def _sample(turn: Turn, span: Span) -> Sample | None:
-    value_ms = turn.latencies.known().get(f"{span.name}_ms")
+    value_ms = turn.counted_ms().get(f"{span.name}_ms")
     if value_ms is None:
         return None
     return Sample(value_ms, {part.part: part.ms for part in turn.parts} if span is VOICE_TO_VOICE else {})

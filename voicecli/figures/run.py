@@ -26,11 +26,16 @@ from voicecli.figures.wer import WordErrors, word_errors
 from voicecli.fixtures.fixture import Fixture, UtteranceExpect
 from voicewire.clock import NS_PER_MS, ms, ns, utc_now
 from voicewire.errors import ErrorCode
-from voicewire.marks import ClockSide, Mark
+from voicewire.marks import SPANS, ClockSide, Mark
 from voicewire.messages import CancelReason, EngineInfo, Engines, SessionReady, Speculation, TurnOutcome
 from voicewire.timeline import Timeline, TimelineError
 
 SCHEMA: Literal["voicecli.run/1"] = "voicecli.run/1"
+
+_SINCE_SPEECH_END = {
+    *(f"{span.name}_ms" for span in SPANS if span.start in (Mark.MIC_SPEECH_END, Mark.AUDIO_LAST_SPEECH)),
+    "unattributed_ms",
+}
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -153,6 +158,7 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancelled: CancelReason | UnsetType = UNSET
     transcript_final: str | UnsetType = UNSET
     word_errors: WordErrorsDocument | UnsetType = UNSET
+    """Of all that was understood of its utterance; only at the last turn of it that has words."""
     reply_text: str = ""
     reply_heard_text: str = ""
     reply_audio: ReplyAudio | UnsetType = UNSET
@@ -164,6 +170,17 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     disagreements: tuple[str, ...] = ()
     """Where the server's marks and the audio, or the marks themselves, contradict each other."""
     errors: tuple[EngineFailure, ...] = ()
+
+    @property
+    def is_taken_back(self) -> bool:
+        """The user had not finished, and its words come again in the next turn."""
+        return self.cancelled is CancelReason.RESUMED
+
+    def counted_ms(self) -> dict[str, float]:
+        """The latencies that count among those of a run, by name with `_ms`. What was waited for since the end of the
+        user's speech is none where that was not its end."""
+        known = self.latencies.known()
+        return {name: known[name] for name in known if not (self.is_taken_back and name in _SINCE_SPEECH_END)}
 
 
 class Expectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -332,7 +349,7 @@ def _examined(
         outcome=turn.outcome or UNSET,
         cancelled=turn.cancelled or UNSET,
         transcript_final=UNSET if turn.transcript is None else turn.transcript,
-        word_errors=_word_errors(turn, fixture, utterance),
+        word_errors=_word_errors(turn, fixture, record),
         reply_text=turn.reply,
         reply_heard_text=turn.reply_heard,
         reply_audio=_reply_audio(reply),
@@ -358,12 +375,22 @@ def _timeline(turn: TurnView) -> tuple[Timeline, list[str]]:
     return timeline, contradictions
 
 
-def _word_errors(turn: TurnView, fixture: Fixture, utterance: int | None) -> WordErrorsDocument | UnsetType:
-    if turn.cancelled is CancelReason.RESUMED:
-        return UNSET  # its words come again, with the others of the utterance, in the next
-    if turn.transcript is None or utterance is None or not fixture.utterances[utterance].expects_transcript:
+def _word_errors(turn: TurnView, fixture: Fixture, record: CallRecord) -> WordErrorsDocument | UnsetType:
+    """Of all that was understood of the turn's utterance, at the last turn that has words of it."""
+    utterance = record.utterances.get(turn.turn_id)
+    if utterance is None or not fixture.utterances[utterance].expects_transcript:
         return UNSET
-    counted = word_errors(fixture.utterances[utterance].text, turn.transcript)
+    understood = [
+        each
+        for each in record.view.turns
+        if record.utterances.get(each.turn_id) == utterance
+        and each.transcript is not None
+        and each.cancelled is not CancelReason.RESUMED  # its words come again, with the others, in the next
+    ]
+    if not understood or understood[-1].turn_id != turn.turn_id:
+        return UNSET
+    heard = " ".join(each.transcript or "" for each in understood)
+    counted = word_errors(fixture.utterances[utterance].text, heard)
     return WordErrorsDocument(errors=counted.errors, **counted._asdict())
 
 

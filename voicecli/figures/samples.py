@@ -11,7 +11,7 @@ from voicecli.figures.run import CallRun, Turn
 from voicecli.figures.wer import WordErrors
 from voicecli.fixtures.fixture import Fixture, Kind
 from voicewire.marks import Mark
-from voicewire.messages import CancelReason, TurnOutcome
+from voicewire.messages import TurnOutcome
 
 
 class Called(NamedTuple):
@@ -24,7 +24,7 @@ class Called(NamedTuple):
 def samples(calls: Sequence[Called]) -> Samples:
     """Latencies of calls whose own pace was kept, words and cutoffs of all."""
     kept = [called.call for called in calls if called.call.reliable]
-    known = [turn.latencies.known() for call in kept for turn in call.turns]
+    known = [turn.counted_ms() for call in kept for turn in call.turns]
     cutoffs, utterances = _cutoffs(calls)
     return Samples(
         latencies_ms={name: [each[f"{name}_ms"] for each in known if f"{name}_ms" in each] for name in LATENCIES},
@@ -58,7 +58,7 @@ def _cutoffs(calls: Iterable[Called]) -> tuple[int, int]:
 
 
 def _is_committed(turn: Turn) -> bool:
-    if turn.cancelled is CancelReason.RESUMED and (turn.reply_audio is UNSET or not turn.reply_audio.heard_ms):
+    if turn.is_taken_back and (turn.reply_audio is UNSET or not turn.reply_audio.heard_ms):
         return False
     answered = turn.outcome in (TurnOutcome.COMPLETED, TurnOutcome.CANCELLED)
     return answered or any(mark.mark is Mark.TURN_COMMITTED for mark in turn.marks)

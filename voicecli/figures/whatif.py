@@ -119,7 +119,7 @@ def _heard(call: CallRun) -> dict[int, Turn]:
     """The first turn of each utterance that was answered with sound."""
     found: dict[int, Turn] = {}
     for number, turn in enumerate(call.turns):
-        if turn.latencies.voice_to_voice_ms is not UNSET:
+        if "voice_to_voice_ms" in turn.counted_ms():
             found.setdefault(number if turn.utterance is UNSET else turn.utterance, turn)
     return found
 

@@ -195,10 +195,10 @@ def sampled(taken: Take, due_ns: int, started_ns: int, origin_ns: int) -> CallSa
     """A call that was placed; the instants count from `origin_ns` of the worker's clock."""
     document = taken.document
     setup_ms = ms(taken.record.origin_ns - origin_ns - due_ns)
-    turns = []
-    for number, turn in enumerate(document.turns):
-        known = {name.removesuffix("_ms"): value for name, value in turn.latencies.known().items()}
-        if number == 0 and "voice_to_voice" in known:
+    turns: list[TurnSample] = []
+    for turn in document.turns:
+        known = {name.removesuffix("_ms"): value for name, value in turn.counted_ms().items()}
+        if "voice_to_voice" in known and not any("voice_to_voice" in each.latencies_ms for each in turns):
             known["voice_to_voice"] = round(known["voice_to_voice"] + setup_ms, 3)
         underruns = 0 if turn.reply_audio is UNSET else turn.reply_audio.underruns
         turns.append(TurnSample(latencies_ms=known, parts=turn.parts, underruns=underruns))

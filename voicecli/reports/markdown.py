@@ -51,12 +51,8 @@ def escaped(text: str) -> str:
 
 def _fixture_row(fixture: FixtureRuns) -> list[str]:
     kept = [call for call in fixture.runs if call.reliable]
-    values = [
-        float(turn.latencies.voice_to_voice_ms)
-        for call in kept
-        for turn in call.turns
-        if turn.latencies.voice_to_voice_ms is not UNSET
-    ]
+    counted = [turn.counted_ms() for call in kept for turn in call.turns]
+    values = [each["voice_to_voice_ms"] for each in counted if "voice_to_voice_ms" in each]
     left_out = len(fixture.runs) - len(kept)
     errors = total_errors([turn for call in fixture.runs for turn in call.turns])
     return [

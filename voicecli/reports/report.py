@@ -154,16 +154,19 @@ def _turn(turn: ExaminedTurn) -> Iterator[RenderableType]:
         yield _answered(document)
     if turn.waterfall is not None and turn.waterfall.bars:
         yield Padding(waterfall_chart(turn.waterfall), (0, 0, 0, 2))
+    known = document.latencies.known()
     named = [
         f"{span.title} {value:.0f} ms"
         for span in SPANS
         if span is not VOICE_TO_VOICE
-        if (value := _ms(document, f"{span.name}_ms")) is not None
+        if (value := known.get(f"{span.name}_ms")) is not None
     ]
     if named:
         yield Padding(Columns([Text(latency, style="dim") for latency in named], padding=(0, 2)), (0, 0, 0, 2))
     if document.speculation is not UNSET:
         yield Padding(Text(begun_early(document.speculation), style="dim"), (0, 0, 0, 2))
+    if len(document.counted_ms()) < len(known):
+        yield Padding(Text("the user had not finished: this wait does not count", style="dim"), (0, 0, 0, 2))
     for disagreement in document.disagreements:
         yield Padding(Text(f"! {printable(disagreement)}", style=WARNING), (0, 0, 0, 2))
 
@@ -232,7 +235,7 @@ def _trust(take: Take) -> Text:
 
 
 def _ms(turn: Turn, name: str) -> float | None:
-    return turn.latencies.known().get(name)
+    return turn.counted_ms().get(name)
 
 
 def _statistics(values: Sequence[float], with_p95: bool) -> list[str]:

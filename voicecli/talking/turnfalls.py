@@ -9,7 +9,7 @@ from voicecli.figures.waterfall import PARTS, Waterfall, turnaround, waterfall
 from voicecli.reports import report
 from voicecli.talking.talkstate import TalkState
 from voicewire.marks import BARGE_IN_STOP
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 
 class TurnFall(NamedTuple):
@@ -22,9 +22,14 @@ class TurnFall(NamedTuple):
     """Number of the connection, and turn id: unique in a conversation."""
 
     @property
+    def is_taken_back(self) -> bool:
+        """The user went on speaking: what they had waited for was no answer to what they said."""
+        return self.turn.cancelled is CancelReason.RESUMED
+
+    @property
     def drawn(self) -> tuple[object, ...]:
         """All that is drawn of it. While the reply is heard its playhead moves, which does not count."""
-        return (self.key, self.fall, self.witnessed, self.turn.speculation)
+        return (self.key, self.fall, self.witnessed, self.is_taken_back, self.turn.speculation)
 
     @property
     def title(self) -> str:
@@ -33,7 +38,7 @@ class TurnFall(NamedTuple):
 
 
 class Medians(NamedTuple):
-    """Of complete turns with a voice-to-voice; empty and None of none."""
+    """Of complete turns with a voice-to-voice, without those taken back; empty and None of none."""
 
     n: int
     voice_to_voice_ns: float | None
@@ -54,7 +59,7 @@ def turn_fall(call: ViewState, turn: TurnView, connection: int = 0) -> TurnFall 
 
 
 def medians(falls: Sequence[TurnFall]) -> Medians:
-    totals = [(each.fall, each.fall.voice_to_voice_ns) for each in falls if each.witnessed]
+    totals = [(each.fall, each.fall.voice_to_voice_ns) for each in falls if each.witnessed and not each.is_taken_back]
     complete = [(fall, total_ns) for fall, total_ns in totals if total_ns is not None]
     if not complete:
         return Medians(0, None, {})

@@ -78,7 +78,8 @@ export class Panel {
    * @param {number | null} offsetMs
    */
   drawTurns({ turns }, offsetMs) {
-    const measured = turns.flatMap((turn) => voiceToVoiceMs(turn) ?? []);
+    // Who went on speaking waited for no answer: what was taken back is no wait.
+    const measured = turns.flatMap((turn) => (turn.cancelled === "resumed" ? [] : (voiceToVoiceMs(turn) ?? [])));
     const stops = turns.flatMap((turn) => bargeInStopMs(turn) ?? []);
     write(this.median, milliseconds(median(measured)));
     const stopped = stops.length ? ` Barge-in stop: median ${milliseconds(median(stops))}, n = ${stops.length}.` : "";

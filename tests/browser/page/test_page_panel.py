@@ -86,6 +86,15 @@ def test_the_median_says_its_n(panel: TalkPage) -> None:
     assert panel.text("#median-note") == "median, n = 3. Barge-in stop: median 90 ms, n = 1."
 
 
+def test_the_wait_for_an_answer_that_was_taken_back_is_none(panel: TalkPage) -> None:
+    panel.turn(1, "and now", "Noon.", voice_to_voice_ms=700)
+    panel.turn(2, "what", "I", voice_to_voice_ms=300)
+    cancelled = "{type: 'reply_cancelled', turn_id: 2, reason: 'resumed', heard_ms: 80, heard_text: 'I'}"
+    panel.voice(f"voice.message({cancelled})")
+    assert (panel.text("#median"), panel.text("#median-note")) == ("700 ms", "median, n = 1.")
+    assert panel.page.locator("#turn-list button").count() == 2
+
+
 def test_an_earlier_turn_can_be_looked_at(panel: TalkPage) -> None:
     for turn_id, latency_ms in enumerate((700, 900), 1):
         panel.turn(turn_id, "and now", "Noon.", voice_to_voice_ms=latency_ms)

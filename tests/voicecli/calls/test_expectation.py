@@ -6,7 +6,7 @@ from voicecli.calls.expectation import examined, utterance_errors
 from voicecli.figures.run import EngineFailure, Latencies, ReplyAudio, Turn
 from voicecli.fixtures.fixture import Expect, Fixture, Kind, UtteranceExpect, When
 from voicewire.errors import ErrorCode
-from voicewire.messages import TurnOutcome
+from voicewire.messages import CancelReason, TurnOutcome
 
 GOOD = Turn(
     turn_id=1,
@@ -123,6 +123,13 @@ def test_events_come_in_the_order_expected_whatever_stands_between(events: tuple
 def test_a_budget_is_kept_to_the_last_and_absent_latencies_keep_it() -> None:
     fixture = made(budgets_ms={"voice_to_voice": 799.0, "ttft": 1.0})
     assert failed(fixture, GOOD) == ["turn 1: voice_to_voice took 800 ms; the budget is 799 ms"]
+
+
+def test_a_budget_is_not_held_against_a_turn_that_was_taken_back() -> None:
+    fixture = made(budgets_ms={"voice_to_voice": 799.0})
+    taken_back = changed(cancelled=CancelReason.RESUMED)
+    in_time = changed(turn_id=2, latencies=Latencies(voice_to_voice_ms=700.0))
+    assert failed(fixture, taken_back, in_time) == []
 
 
 def test_an_engine_that_failed_is_a_failure() -> None:

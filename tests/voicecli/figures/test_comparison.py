@@ -7,7 +7,7 @@ from tests.voicecli.runs import MACHINE, call, calls, document, fixture, turn
 from voicecli.figures.comparison import Incomparable, compare
 from voicecli.figures.run import CallRun, Latencies, Run, Server, Turn
 from voicecli.figures.verdict import Answer, StageChange, Tolerance
-from voicewire.messages import EngineInfo
+from voicewire.messages import CancelReason, EngineInfo
 
 BEFORE = document(fixture(calls(6, tts=80.0)))
 SLOWER = document(fixture(calls(6, tts=140.0)))
@@ -194,6 +194,14 @@ def test_a_call_whose_pair_is_no_evidence_is_none_either() -> None:
     assert compare(in_series(*good), in_series(*late)).turns[0].verdict.counts == (6, 6)
     assert compare(in_series(*late), in_series(*good[:-1])).turns[0].verdict.counts == (5, 5)
     assert compare(in_series(*good), in_series(*late[:1] * 8)).answer is Answer.UNRELIABLE
+
+
+def test_a_turn_that_was_taken_back_is_no_answer_to_compare() -> None:
+    good = [call(turn(0, tts=500.0 + at)) for at in range(6)]
+    taken_back = msgspec.structs.replace(turn(0, tts=90.0), cancelled=CancelReason.RESUMED)
+    cut_off = [msgspec.structs.replace(one, turns=(taken_back, *one.turns)) for one in good]
+    (median,) = compare(in_series(*good), in_series(*cut_off)).turns[0].verdict.findings
+    assert (median.low_ms, median.high_ms) == (0, 0)
 
 
 def test_engines_that_were_chosen_to_alternate_are_no_obstacle() -> None:

@@ -147,6 +147,29 @@ def test_the_words_of_a_turn_that_was_taken_back_are_compared_with_those_of_the_
     assert examined(cut_in_on).word_errors is not msgspec.UNSET
 
 
+def test_words_of_an_utterance_in_two_turns_are_compared_together_at_the_last_that_has_some() -> None:
+    begun, ended, silent = (
+        turn(transcript="hello"),
+        turn(turn_id=2, transcript="their"),
+        turn(turn_id=3, transcript=None),
+    )
+    call = record(begun, ended, silent)._replace(utterances={1: 0, 2: 0, 3: 0})
+    counted = [one.document.word_errors for one in run.examined(made(), call)]
+    assert counted == [
+        msgspec.UNSET,
+        run.WordErrorsDocument(errors=1, words=2, substitutions=1, deletions=0, insertions=0),
+        msgspec.UNSET,
+    ]
+
+
+def test_what_was_waited_for_a_turn_that_was_taken_back_does_not_count() -> None:
+    taken_back = examined(turn(outcome=TurnOutcome.CANCELLED, cancelled=CancelReason.RESUMED))
+    assert taken_back.latencies == examined(turn()).latencies
+    assert taken_back.counted_ms() == {"stt_finalization_ms": 30.0}
+    cut_in_on = examined(turn(outcome=TurnOutcome.CANCELLED, cancelled=CancelReason.BARGE_IN))
+    assert cut_in_on.counted_ms() == cut_in_on.latencies.known()
+
+
 def test_the_document_has_the_stated_shape() -> None:
     call = record(turn())
     turns = [one.document for one in run.examined(made(), call)]

@@ -43,6 +43,13 @@ def test_latencies_are_those_of_all_turns_of_reliable_calls() -> None:
     assert gathered.words == WordErrors(0, 0, 0, 12)
 
 
+def test_the_wait_for_an_answer_that_was_taken_back_is_none() -> None:
+    waited = Latencies(voice_to_voice_ms=400.0, ttft_ms=100.0)
+    joined = call(turn(1, 0, **TAKEN_BACK, reply_audio=HEARD, latencies=waited), turn(2, 0, latencies=waited))
+    gathered = samples([Called(FIXTURE, joined)])
+    assert (gathered.latencies_ms["voice_to_voice"], gathered.latencies_ms["ttft"]) == ([400.0], [100.0, 100.0])
+
+
 def test_words_are_compared_by_utterance_and_those_unheard_are_errors() -> None:
     split = call(turn(1, 0, "hello"), turn(2, 0, "there"))
     assert samples([Called(FIXTURE, split)]).words == WordErrors(0, 2, 0, 4)

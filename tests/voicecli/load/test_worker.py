@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from tests.voicecli import loads
 from tests.voicecli.loads import FIXTURE
@@ -20,6 +20,7 @@ from voicecli.load.arrivals import Poisson
 from voicecli.load.shift import Outcome, Progress, Script, Shift, Window, WorkerReport
 from voicecli.load.worker import Stop, at_work, sampled
 from voicewire.clock import NS_PER_MS, NS_PER_S
+from voicewire.messages import CancelReason
 
 SCRIPT = Script(FIXTURE, recorded(FIXTURE))
 CALL_S = 4.0
@@ -109,6 +110,20 @@ def test_the_wait_of_the_first_turn_counts_from_when_the_call_was_meant_to_begin
     assert (found.due_ms, found.late_ms, found.setup_ms) == (900.0, 50.0, 100.0)
     assert found.turns[0].latencies_ms["voice_to_voice"] == plain_ms + 100.0
     assert sum(part.ms for part in found.turns[0].parts) == pytest.approx(plain_ms)
+
+
+def test_what_was_taken_back_is_no_wait_and_the_next_turn_counts_from_when_the_call_was_meant_to_begin(
+    taken: Take,
+) -> None:
+    [answered] = taken.document.turns
+    plain_ms = answered.latencies.known()["voice_to_voice_ms"]
+    taken_back = structs.replace(answered, cancelled=CancelReason.RESUMED)
+    document = structs.replace(taken.document, turns=(taken_back, answered, answered))
+    record = taken.record._replace(origin_ns=10_000 * NS_PER_MS)
+    call = taken._replace(record=record, document=document)
+    found = sampled(call, 900 * NS_PER_MS, 950 * NS_PER_MS, 9_000 * NS_PER_MS)
+    waits_ms = [turn.latencies_ms.get("voice_to_voice") for turn in found.turns]
+    assert waits_ms == [None, plain_ms + 100.0, plain_ms]
 
 
 def test_more_arrivals_than_a_worker_can_carry_are_not_left_out(taken: Take, monkeypatch: pytest.MonkeyPatch) -> None:

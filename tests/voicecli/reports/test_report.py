@@ -73,6 +73,8 @@ def test_a_cancelled_reply_is_told_as_far_as_it_was_heard() -> None:
     assert "cancelled" in told
     taken_back = shown(report.call_report(take(record(structs.replace(cut, cancelled=CancelReason.RESUMED))), "made"))
     assert "reply “One two” taken back, 2 words unheard  0.2 s" in taken_back
+    assert "this wait does not count" in taken_back
+    assert "this wait does not count" not in told
 
 
 def test_a_reply_that_was_paused_tells_for_how_long() -> None:

@@ -4,7 +4,7 @@ from voicecli.talking.talkstate import SessionReconnecting, talked
 from voicecli.talking.turnfalls import Medians, TurnFalls, medians
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import Mark
-from voicewire.messages import TurnEnd, TurnOutcome
+from voicewire.messages import CancelReason, ReplyCancelled, TurnEnd, TurnOutcome
 
 
 def test_every_turn_of_which_something_is_known_has_its_waterfall() -> None:
@@ -29,6 +29,16 @@ def test_a_turn_whose_end_of_speech_the_client_did_not_find_is_told_apart_and_no
     falls = TurnFalls().of(acted([*connected(), *script]))
     assert [(each.title, each.witnessed) for each in falls] == [("turnaround", False)]
     assert medians(falls).n == 0
+
+
+def test_a_turn_that_was_taken_back_is_shown_and_not_mixed_in() -> None:
+    falls = TurnFalls()
+    before = acted(BEFORE)
+    assert medians(falls.of(before)).n == 2
+    cancelled = ReplyCancelled(turn_id=2, reason=CancelReason.RESUMED, heard_ms=80, heard_text="")
+    after = falls.of(talked(before, cancelled, 0))
+    assert [each.turn.turn_id for each in after] == [1, 2]
+    assert (medians(after).n, medians(after).voice_to_voice_ns) == (1, after[0].fall.voice_to_voice_ns)
 
 
 def test_a_turn_without_words_has_none() -> None:

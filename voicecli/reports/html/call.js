@@ -145,7 +145,8 @@ export class CallView {
     const startMs = turn.startMs ?? turn.marks[0]?.[1] ?? 0;
     const fromMs = Math.max(0, startMs - 1500);
     const at = call.turns.indexOf(turn);
-    const chips = [turn.cancelled ? `cut by ${turn.cancelled}` : turn.outcome === "completed" ? undefined : turn.outcome];
+    const cut = turn.cancelled === "resumed" ? "taken back: the user had not finished" : `cut by ${turn.cancelled}`;
+    const chips = [turn.cancelled ? cut : turn.outcome === "completed" ? undefined : turn.outcome];
     const total = totalMs(turn);
     const reply = [
       element("span", {}, turn.heard),

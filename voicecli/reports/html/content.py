@@ -303,7 +303,7 @@ def _turn(turn: Turn, number: int, call: CallRun) -> PageTurn:
         unheard=unheard if is_cut else "",
         heard_ms=UNSET if sound is UNSET else sound.heard_ms,
         underruns=0 if sound is UNSET else sound.underruns,
-        latencies={name.removesuffix("_ms"): value for name, value in turn.latencies.known().items()},
+        latencies={name.removesuffix("_ms"): value for name, value in turn.counted_ms().items()},
         start_ms=marks.get(Mark.MIC_SPEECH_END, UNSET),
         bars=tuple(_bars(turn, marks)),
         marks=tuple(sorted(((mark.value, round(t_ms, 3)) for mark, t_ms in marks.items()), key=lambda each: each[1])),

@@ -102,7 +102,7 @@ def _ranked(calls: Sequence[CallRun]) -> list[int]:
 
 
 def _voice_to_voice_ms(call: CallRun) -> float:
-    return sum(turn.latencies.known().get("voice_to_voice_ms", 0.0) for turn in call.turns)
+    return sum(turn.counted_ms().get("voice_to_voice_ms", 0.0) for turn in call.turns)
 
 
 def _peaks(stereo: NDArray[np.int16]) -> bytes:

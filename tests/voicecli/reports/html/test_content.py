@@ -56,6 +56,12 @@ def test_a_turn_is_told_with_its_bars_and_marks_on_the_clients_clock() -> None:
     )
 
 
+def test_the_wait_for_an_answer_that_was_taken_back_is_in_no_distribution() -> None:
+    taken_back = replace(TURN, cancelled=CancelReason.RESUMED)
+    turn = first_turn(run(fixture_runs("tone", call(taken_back))))
+    assert (turn.cancelled, turn.latencies, len(turn.bars)) == ("resumed", {}, 4)
+
+
 def test_what_a_stage_did_beside_others_is_told_where_it_is_more_than_its_part() -> None:
     marks = (
         *TURN.marks,
