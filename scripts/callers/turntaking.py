@@ -1,91 +1,11 @@
 """The fixtures of turn-taking: what people do at the ends of their sentences, and into the sentences of others."""
 
-from typing import TypedDict
+from scripts.callers.recipe import Cough, Keys, Noise, Slam, Utterance
+from scripts.callers.speakers import AFTER, MM_HM, UH_HUH, Speaker, echo, group, noise
 
-from scripts.callers.recipe import Cough, Echo, Keys, Noise, Part, Recipe, Say, Slam, Utterance
-from voicecli.fixtures.fixture import words
-
-START, AFTER, INTO = "start", "after_reply", "into_reply"
-ECHO_LEAD_MS = 40
-ECHO_DELAY_MS = 120
-"""From the loudspeaker through the room, the microphone and its buffers."""
 CAN_DO = "I can tell you the time and the date, count as far as a hundred, repeat what you say, and tell a long story."
 WHAT_TIME = "I can tell you the time and the date,"
 WHO = "I am a small set of rules that learned to speak."
-
-MM_HM, UH_HUH = "pau m hh m pau", "pau ah hh ah pau"
-
-
-class Speaker:
-    """One voice of flite, and how it is used."""
-
-    def __init__(self, voice: str, *, stretch: float = 1.0, pitch_hz: int = 0) -> None:
-        self._voice = voice
-        self._stretch = stretch
-        self._pitch_hz = pitch_hz
-
-    def says(self, *said: str | int, when: str | int = START, wer: float | None = None, **expect: bool) -> Utterance:
-        """Words, and between them pauses in ms.
-
-        `when` may be how much of the reply has been heard; `wer` is the highest that is expected.
-        """
-        texts = [part for part in said if isinstance(part, str)]
-        return Utterance(
-            " ".join(texts),
-            tuple(self._say(text) for text in texts),
-            pauses_ms=tuple(part for part in said if isinstance(part, int)),
-            parts_text=tuple(texts) if len(texts) > 1 else (),
-            **_placed(when),
-            expect=dict(expect) if wer is None else {**expect, "max_wer": wer},
-        )
-
-    def cuts_in(self, into_reply_ms: int, *said: str | int, wer: float | None = None) -> Utterance:
-        """Interrupts the reply."""
-        return self.says(*said, when=into_reply_ms, wer=wer, cancels_reply=True)
-
-    def nods(self, into_reply_ms: int, text: str, *, phones: str = "") -> Utterance:
-        """Says that they listen."""
-        part = Say(phones, self._voice, phones=True) if phones else self._say(text)
-        return Utterance(text, (part,), kind="backchannel", **_placed(into_reply_ms))
-
-    def _say(self, text: str) -> Say:
-        return Say(text, self._voice, stretch=self._stretch, pitch_hz=self._pitch_hz)
-
-
-class Placed(TypedDict):
-    when: str
-    into_reply_ms: int | None
-
-
-def _placed(when: str | int) -> Placed:
-    return {"when": INTO, "into_reply_ms": when} if isinstance(when, int) else {"when": when, "into_reply_ms": None}
-
-
-def noise(when: str | int, *sounds: Part, pauses_ms: tuple[int, ...] = ()) -> Utterance:
-    return Utterance("", sounds, pauses_ms=pauses_ms, kind="noise", **_placed(when))
-
-
-def echo(of: str, gain_db: float) -> Utterance:
-    """The beginning of the reply that is given, as it is given."""
-    return Utterance(words(of), (Echo(of, gain_db),), kind="echo", lead_ms=ECHO_LEAD_MS, **_placed(ECHO_DELAY_MS))
-
-
-def _group(name: str, described: dict[str, tuple[str, tuple[Utterance, ...]]]) -> tuple[Recipe, ...]:
-    return tuple(
-        Recipe(
-            fixture,
-            description,
-            utterances,
-            turns=sum(utterance.kind == "speech" for utterance in utterances),
-            budgets_ms={},
-            noise=ROOMS.get(fixture),
-            background="brown noise, 25 dB SNR" if fixture in ROOMS else "",
-            group=f"turntaking/{name}",
-            has_wav=False,
-        )
-        for fixture, (description, utterances) in described.items()
-    )
-
 
 ROOMS = {"room-lights": Noise("brown", seed=31, snr_db=25), "room-hotel": Noise("brown", seed=32, snr_db=25)}
 """Fixtures in which the room is heard."""
@@ -99,8 +19,8 @@ RMS, SLOW, KAL, HIGH, SLT, AWB = (
     Speaker("awb"),
 )
 
-PLAIN = _group(
-    "plain",
+PLAIN = group(
+    "turntaking/plain",
     {
         "plain-hello": (
             "A greeting, and two short questions.",
@@ -152,10 +72,11 @@ PLAIN = _group(
         ),
         "nobody-speaks": ("Nobody says anything.", (Utterance("", length_ms=6000, kind="silence"),)),
     },
+    ROOMS,
 )
 
-PAUSES = _group(
-    "pauses",
+PAUSES = group(
+    "turntaking/pauses",
     {
         "pause-number": (
             "A number in two groups.",
@@ -203,8 +124,8 @@ PAUSES = _group(
     },
 )
 
-BACKCHANNELS = _group(
-    "backchannels",
+BACKCHANNELS = group(
+    "turntaking/backchannels",
     {
         "nod-mm-hm": ('"Mm-hm" into the reply.', (RMS.says("what can you do"), RMS.nods(1500, "mm hm", phones=MM_HM))),
         "nod-yeah": ('"Yeah" into the reply.', (SLT.says("what can you do"), SLT.nods(2200, "yeah"))),
@@ -227,8 +148,8 @@ BACKCHANNELS = _group(
     },
 )
 
-NOISES = _group(
-    "noises",
+NOISES = group(
+    "turntaking/noises",
     {
         "cough": ("A cough into the reply.", (RMS.says("what can you do"), noise(1700, Cough(41, voiced=0.1)))),
         "cough-hoarse": (
@@ -253,8 +174,8 @@ NOISES = _group(
     },
 )
 
-ECHOES = _group(
-    "echoes",
+ECHOES = group(
+    "turntaking/echoes",
     {
         "echo-20db": ("The reply comes back at -20 dB.", (SLT.says("what can you do"), echo(CAN_DO, -20))),
         "echo-25db": ("The reply comes back at -25 dB.", (KAL.says("what can you do"), echo(CAN_DO, -25))),
@@ -267,8 +188,8 @@ ECHOES = _group(
     },
 )
 
-BARGE_INS = _group(
-    "barge-ins",
+BARGE_INS = group(
+    "turntaking/barge-ins",
     {
         "stop": ('"Stop" into a story.', (RMS.says("please tell me a long story"), RMS.cuts_in(1800, "stop"))),
         "wait": ('"Wait" into a story.', (SLT.says("please tell me a long story"), SLT.cuts_in(2900, "wait"))),
