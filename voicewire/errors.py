@@ -60,6 +60,8 @@ class ErrorCode(StrEnum):
     """The session has lasted as long as one may; another can be started, and resume its conversation."""
     IDLE_TIMEOUT = "idle_timeout"
     """The user has neither spoken nor typed for too long; another session can resume the conversation."""
+    TAKEN_OVER = "taken_over"
+    """Another connection came with this session's `resume_token`, and goes on with its conversation."""
     GOING_AWAY = "going_away"
     """The server is shutting down."""
     INTERNAL = "internal"
@@ -85,6 +87,7 @@ CLOSE_CODES: dict[ErrorCode, int] = {
     ErrorCode.TOO_MANY_SESSIONS: 1013,
     ErrorCode.SESSION_EXPIRED: 1008,
     ErrorCode.IDLE_TIMEOUT: 1008,
+    ErrorCode.TAKEN_OVER: 1008,
     ErrorCode.GOING_AWAY: 1001,
     ErrorCode.INTERNAL: 1011,
 }

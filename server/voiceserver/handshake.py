@@ -1,7 +1,7 @@
 """The opening of a session: `session_start` in, `session_ready` or a fatal `error` out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from voiceserver.languages import taken_for
@@ -43,7 +43,7 @@ async def agree(
     connection: Connection,
     offer: Offer,
     admit: Callable[[SessionStart], None],
-    resume: Callable[[str], bool],
+    resume: Callable[[str], Awaitable[bool]],
     *,
     session_id: str,
     resume_token: str,
@@ -71,7 +71,7 @@ async def agree(
         lead_ms=offer.lead_ms,
         locales=list(offer.locales),
         voices=list(offer.voices),
-        resumed=resume(start.resume_token) if start.resume_token else None,
+        resumed=await resume(start.resume_token) if start.resume_token else None,
     )
     await transport.send(connection.send(ready))
     if (warning := not_understood(start.locale, offer.locales, offer.engines.stt.name)) is not None:

@@ -14,7 +14,7 @@ from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError, Stt, Tts
 from voiceserver.handshake import Agreement, Offer, agree, refuse
 from voiceserver.logs import LOGGER, SessionLog
-from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings
+from voiceserver.session import ClientStuck, EngineSet, Session, SessionOver, SessionSettings, TakenOver
 from voiceserver.settings import Pipeline, ServerSettings
 from voiceserver.speculation import SpeculationSettings
 from voiceserver.transport import Disconnected, Transport
@@ -22,7 +22,7 @@ from voiceserver.turn import TurnSettings
 from voiceserver.visitor import NOBODY, Visitor
 from voicewire.clock import NS_PER_MS, Clock
 from voicewire.connection import Connection, Side
-from voicewire.errors import ErrorCode, ProtocolError
+from voicewire.errors import CLOSE_CODES, ErrorCode, ProtocolError
 from voicewire.messages import Endpointing, Engines, Error, Limits, SessionStart
 
 DRAIN_S = 5.0
@@ -67,7 +67,8 @@ class Service:
         self._session_settings = _session_settings(settings)
         self._store = ConversationStore()
         self._callers = callers or callers_of(settings)
-        self._sessions: set[Session] = set()
+        self._sessions: dict[str, Session] = {}
+        """Those that go on, by their resume token."""
         self._conversations: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[None]] = set()
         """Of those, the ones that have no session yet."""
@@ -148,9 +149,13 @@ class Service:
             self._authenticator.check(start.token or visitor.bearer or visitor.cookie)
             visit.sit()
 
-        def resume(token: str) -> bool:
+        async def resume(token: str) -> bool:
             nonlocal taken
-            if (conversation := self._store.take(token)) is not None:
+            # A connection may be broken long before this end of it knows.
+            if (session := self._sessions.pop(token, None)) is not None:
+                await session.taken_over()
+                taken = token, session.conversation
+            elif (conversation := self._store.take(token)) is not None:
                 taken = token, conversation
             return taken is not None
 
@@ -189,6 +194,8 @@ class Service:
         log: SessionLog,
     ) -> None:
         close_code, reason = 1000, ""
+        token = agreement.resume_token
+        session = None
         try:
             session = Session(
                 agreement,
@@ -200,16 +207,17 @@ class Service:
                 callers=self._callers,
                 clock=self._clock,
             )
-            self._sessions.add(session)
-            try:
-                await session.run()
-            finally:
-                self._sessions.discard(session)
+            self._sessions[token] = session
+            await session.run()
         except* Disconnected:
             log.info("client gone")
         except* ClientStuck:
             log.warning("client does not read")
             close_code, reason = 1008, "messages were not read"
+        except* TakenOver:
+            log.info("conversation taken over")
+            close_code, reason = CLOSE_CODES[ErrorCode.TAKEN_OVER], "the conversation goes on in another connection"
+            await self._tell(transport, connection, ErrorCode.TAKEN_OVER, reason)
         except* SessionOver as group:
             over = group.exceptions[0]
             assert isinstance(over, SessionOver)
@@ -217,14 +225,15 @@ class Service:
         except* Exception:
             log.exception("session failed")
             close_code, reason = 1011, "the server failed; its log says why"
-            await self._apologise(transport, connection, reason)
+            await self._tell(transport, connection, ErrorCode.INTERNAL, reason)
         finally:
-            self._store.keep(agreement.resume_token, conversation)
+            if session is None or self._sessions.pop(token, None) is session:
+                self._store.keep(token, conversation)
         await transport.close(close_code, reason)
 
-    async def _apologise(self, transport: Transport, connection: Connection, message: str) -> None:
-        """Tell the client of a defect here, if it still listens."""
-        error = Error(code=ErrorCode.INTERNAL, message=message, fatal=True)
+    async def _tell(self, transport: Transport, connection: Connection, code: ErrorCode, message: str) -> None:
+        """Tell the client why its session is over, if it still listens."""
+        error = Error(code=code, message=message, fatal=True)
         with suppress(Disconnected, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await transport.send(connection.send(error))
@@ -233,15 +242,15 @@ class Service:
         self._is_draining = True
         for task in self._opening:
             task.cancel()
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.drain(round(DRAIN_S * 1000) if session.is_replying else 0)
         try:
             async with asyncio.timeout(DRAIN_S):
-                for session in list(self._sessions):
+                for session in list(self._sessions.values()):
                     await session.replied()
         except TimeoutError:
             LOGGER.warning("replies are cut short: the server is going away")
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.end(ErrorCode.GOING_AWAY, "the server is going away")
         try:
             async with asyncio.timeout(GOODBYE_S):

@@ -145,6 +145,10 @@ class ClientStuck(Exception):
     """The client does not read what it is sent."""
 
 
+class TakenOver(Exception):
+    """Another connection goes on with the conversation."""
+
+
 class Session:
     """From `session_ready` to the last message. Owns its tasks; none is left when `run` returns."""
 
@@ -232,6 +236,7 @@ class Session:
         )
         self._over: SessionOver | None = None
         self._failed = asyncio.Event()
+        self._ended = asyncio.Event()
         self._failure: Exception | None = None
         """What went wrong outside of a task; `_watch` raises it inside of one."""
 
@@ -247,8 +252,8 @@ class Session:
     # --- life
 
     async def run(self) -> None:
-        """Serve until one of the two is through with the other. Raises Disconnected, ClientStuck or SessionOver in
-        an ExceptionGroup."""
+        """Serve until one of the two is through with the other. Raises Disconnected, ClientStuck, SessionOver or
+        TakenOver in an ExceptionGroup."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -267,6 +272,7 @@ class Session:
             self.conversation.give_back()
             heard = self._hearing.counters
             early = self._speaking.close()
+            self._ended.set()
             self._log.info(
                 "session ended",
                 heard_ms=heard.heard_ms,
@@ -278,6 +284,11 @@ class Session:
                 wasted_tts_ms=round(early.wasted_tts_ms, 3),
                 saved_ms=ms(early.saved_ns),
             )
+
+    async def taken_over(self) -> None:
+        """Be over at once, whether or not the client can be told; then the conversation is another session's."""
+        self._fail(TakenOver())
+        await self._ended.wait()
 
     def drain(self, time_left_ms: int) -> None:
         """Tell the client that the server is going away."""

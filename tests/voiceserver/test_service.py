@@ -56,11 +56,40 @@ def test_a_conversation_is_resumed_once_by_its_token() -> None:
                         assert ready.resumed is True
                         caller.send(TextInput(text="go on"))
                         await caller.until(TurnEnd)
-                        assert len(next(iter(service._sessions)).conversation.messages) == 4
+                        assert len(next(iter(service._sessions.values())).conversation.messages) == 4
                     caller.hang_up()
                     await served
 
     virtually(both)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_comes_back_before_the_break_was_noticed_takes_the_conversation_over(reads: bool) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        async with Service(scripted(**{"llm": "scripted"}), loop) as service, asyncio.TaskGroup() as tasks:
+            old, new, third = Caller(loop), Caller(loop), Caller(loop)
+            served = tasks.create_task(service.converse(old.transport))
+            token = (await opened(old)).resume_token
+            old.send(TextInput(text="tell me a story"))
+            await asyncio.sleep(3)
+            if not reads:
+                old.transport.reads.clear()
+            tasks.create_task(service.converse(new.transport))
+            assert (await opened(new, resume_token=token)).resumed is True
+            (session,) = service._sessions.values()
+            asked, heard = session.conversation.messages
+            assert (asked.text, heard.text[:34]) == ("tell me a story", "All right, here is a long one. Sto")
+            await served
+            assert old.transport.closed == (1008, "the conversation goes on in another connection")
+            if reads:
+                assert (await old.until(Error)).code is ErrorCode.TAKEN_OVER
+            # The token was good once; the new one is good now.
+            tasks.create_task(service.converse(third.transport))
+            assert (await opened(third, resume_token=token)).resumed is False
+            new.hang_up()
+            third.hang_up()
+
+    virtually(main)
 
 
 def test_a_full_server_refuses_before_anything_starts() -> None:
@@ -381,7 +410,7 @@ def test_a_session_does_not_grow_with_its_turns() -> None:
             caller = Caller(loop)
             tasks.create_task(service.converse(caller.transport))
             await opened(caller)
-            (session,) = service._sessions
+            (session,) = service._sessions.values()
             sizes = []
             for _ in range(4):
                 for _ in range(3):

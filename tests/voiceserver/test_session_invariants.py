@@ -208,7 +208,7 @@ def acted_out(plan: Plan) -> tuple[Caller, tuple[ChatMessage, ...]]:
             caller.send(AudioEnd())
             await caller.speak(0, 300)
             await asyncio.sleep(40)
-            (session,) = service._sessions
+            (session,) = service._sessions.values()
             caller.all(TurnEnd)
             caller.hang_up()
             await served

@@ -142,7 +142,7 @@ export const SPANS = Object.freeze({
 
 /** @typedef {"audio.last_speech" | "vad.closed" | "stt.first_partial" | "stt.final" | "turn.committed" | "llm.requested" | "llm.first_token" | "llm.done" | "tts.requested" | "tts.first_audio" | "tts.done" | "reply.first_frame_sent" | "mic.speech_end" | "reply.first_frame_received" | "reply.first_audible" | "barge_in.speech_start" | "barge_in.silence"} Mark */
 
-/** @typedef {"malformed_json" | "unknown_type" | "invalid_field" | "malformed_frame" | "message_too_large" | "not_started" | "already_started" | "unsupported_version" | "unsupported_format" | "wrong_codec" | "bad_sequence" | "too_far_ahead" | "too_many_frames" | "corrupt_audio" | "overloaded" | "unauthorized" | "vad_failed" | "stt_failed" | "llm_failed" | "tts_failed" | "server_full" | "too_many_sessions" | "session_expired" | "idle_timeout" | "going_away" | "internal"} ErrorCode */
+/** @typedef {"malformed_json" | "unknown_type" | "invalid_field" | "malformed_frame" | "message_too_large" | "not_started" | "already_started" | "unsupported_version" | "unsupported_format" | "wrong_codec" | "bad_sequence" | "too_far_ahead" | "too_many_frames" | "corrupt_audio" | "overloaded" | "unauthorized" | "vad_failed" | "stt_failed" | "llm_failed" | "tts_failed" | "server_full" | "too_many_sessions" | "session_expired" | "idle_timeout" | "taken_over" | "going_away" | "internal"} ErrorCode */
 
 /**
  * The first message of a connection.
