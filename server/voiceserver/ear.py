@@ -256,6 +256,12 @@ class Ear:
         self._close_with_pending()
         return self._take_events()
 
+    def end(self) -> list[EarEvent]:
+        """Close the open segment, and take what comes next for a new beginning: the user has stopped speaking, also
+        where no silence was heard yet."""
+        self._leap(self.position)
+        return self._take_events()
+
     def _close_with_pending(self) -> None:
         if self._is_open:
             rest = bytes(self._pending)

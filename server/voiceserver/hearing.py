@@ -102,7 +102,7 @@ class Hearing:
                     case Trouble(code, message):
                         self._listener.hearing_failed(ProtocolError(code, message))
                     case Ended():
-                        self._tell(self._ear.force_close())
+                        self._tell(self._ear.end())
                         self._listener.audio_ended()
                         # The microphone may pause here: what comes next is not late by the length of the pause.
                         self._input_clock.restart()

@@ -205,7 +205,7 @@ class Session:
         self._transcribing = Transcribing(
             engines.stt,
             audio_rate=self._hearing.rate,
-            locale=start.locale,
+            locale=transcribed_as,
             overlapped=settings.overlapped,
             emit=self._transcribed,
             log=self._log,

@@ -385,7 +385,10 @@ class TurnMachine:
         silence_ns = self._silence_reached_ns(utterance)
         if silence_ns is None:
             return None
-        return silence_ns if utterance.transcribed else silence_ns + self._settings.commit_timeout_ns
+        if utterance.transcribed:
+            return silence_ns
+        # After a stall its silence may be long past when the audio comes, and the transcript is only then asked for.
+        return max(silence_ns, utterance.stopped_ns) + self._settings.commit_timeout_ns
 
     def _stalled_ns(self) -> int | None:
         """When a segment whose audio stopped coming has ended all the same; None while only `audio_end` may say so."""

@@ -212,6 +212,17 @@ def test_after_force_close_positions_go_on_without_a_hole() -> None:
     assert (opened.start_sample, opened.audio_start_sample) == (20 * FRAME + 70, 15 * FRAME + 70)
 
 
+def test_after_the_end_nothing_said_before_it_is_heard_again() -> None:
+    detector = ScriptedDetector(speech((400, 1)))
+    listener = Ear(detector, sample_rate=RATE, frame_samples=FRAME, settings=EXACT)
+    opened = listener.hear(numbered(10 * FRAME + 70))
+    assert outline(opened + listener.end()) == [("opened", 0), ("closed", 100)]
+    assert (listener.position, detector.resets) == (10 * FRAME + 70, 1)
+    # 50 ms of speech more are too short for a segment, though 100 ms came before them.
+    detector.script[15:] = []
+    assert listener.hear(numbered(40 * FRAME)) == []
+
+
 def test_missing_audio_closes_the_segment_and_moves_the_position() -> None:
     listener = ear(speech((100, 1), (100, 1)))
     events = listener.hear(numbered(10 * FRAME + 70)) + listener.hear(numbered(40 * FRAME), start_sample=80_000)

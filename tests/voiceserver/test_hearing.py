@@ -34,6 +34,21 @@ class LevelVad(StubEngine):
         pass
 
 
+class RememberingVad(LevelVad):
+    """What is loud sounds on for 100 ms, unless it is reset."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rings = 0
+
+    def probability(self, frame: bytes) -> float:
+        self._rings = 5 if frame == LOUD else max(0, self._rings - 1)
+        return float(self._rings > 0)
+
+    def reset(self) -> None:
+        self._rings = 0
+
+
 class Witness:
     """Writes down what it is told, with instants and positions in ms, and audio as its length in frames."""
 
@@ -129,6 +144,16 @@ def test_the_end_that_the_client_tells_comes_after_all_audio_before_it() -> None
         microphone.hearing.end()
 
     witness, _ = listen(script)
+    assert witness.told[-2:] == [("closed", 200, 200, 0), ("ended",)]
+
+
+def test_silence_after_the_end_is_no_speech_though_the_vad_remembers_some() -> None:
+    async def script(microphone: Microphone) -> None:
+        await microphone.say(*[LOUD] * 10)
+        microphone.hearing.end()
+        await microphone.say(*[QUIET] * 20)
+
+    witness, _ = listen(script, vad=RememberingVad())
     assert witness.told[-2:] == [("closed", 200, 200, 0), ("ended",)]
 
 

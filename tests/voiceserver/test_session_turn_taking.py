@@ -3,12 +3,14 @@ callers who are odd. On the virtual clock, so every figure is exact."""
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from benchmarks.heard import barge_in
 from tests.voiceserver.stages import LOUD, Caller, Script, converse, opened, scripted, virtually
 from voicecli.calls.virtualtime import VirtualLoop
+from voiceserver.engines.roles import Transcript
 from voiceserver.engines.scripted.llm import ScriptedLlm
 from voiceserver.engines.scripted.stt import ScriptedStt
 from voiceserver.service import Service
@@ -252,6 +254,24 @@ def test_nods_are_those_of_the_language_that_speech_is_taken_for(
         llm="scripted(text='Eins zwei drei vier fünf sechs sieben acht neun zehn.')",
     )
     assert [cancelled.turn_id for cancelled in caller.all(ReplyCancelled)] == ([1] if stops else [])
+
+
+def test_a_recogniser_is_asked_in_a_language_that_it_understands(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    transcribe = ScriptedStt.transcribe
+
+    def noted(self: ScriptedStt, audio: AsyncIterator[bytes], *, locale: str) -> AsyncIterator[Transcript]:
+        asked.append(locale)
+        return transcribe(self, audio, locale=locale)
+
+    async def script(caller: Caller) -> None:
+        await opened(caller, locale="de-DE")
+        await caller.speak(1000, 1600)
+
+    monkeypatch.setattr(ScriptedStt, "locales", ("en-US",), raising=False)
+    monkeypatch.setattr(ScriptedStt, "transcribe", noted)
+    converse_as_people_do(script, stt="scripted(text='hello there', final=50ms)")
+    assert asked == ["en-US"]
 
 
 def test_who_goes_on_takes_the_answer_back_and_is_answered_once() -> None:

@@ -142,6 +142,17 @@ def test_without_a_final_transcript_the_second_deadline_commits_what_there_is() 
     assert book.at(3010, FinalTranscribed(1, 0, "good morning")) == []
 
 
+def test_a_transcript_of_what_came_late_is_waited_for_as_long_as_another() -> None:
+    book = Playbook()
+    book.at(9000, SpeechStarted(0))
+    book.at(9000, PartialTranscribed(1, 0, "good mor", 4))
+    book.at(9000, SpeechStopped(1000 * NS_PER_MS))
+    book.silence_at(9000)
+    assert book.deadline_ms == 10_500
+    assert book.at(10_499, DeadlinePassed()) == []
+    assert book.at(10_499, FinalTranscribed(1, 0, "good morning"))[-1] == StartReply(1, "good morning")
+
+
 def test_a_recogniser_that_says_nothing_by_the_second_deadline_fails_the_turn() -> None:
     book = Playbook()
     book.at(100, SpeechStarted(0))
