@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from msgspec import structs
+
+from voiceserver.engines.roles import EngineError
 from voiceserver.languages import taken_for
 from voiceserver.negotiation import choose_input, choose_output
 from voiceserver.transport import Transport
@@ -36,6 +39,8 @@ class Offer(NamedTuple):
     locales: Sequence[str] = ()
     """What the recogniser understands; none where it does not say."""
     voices: Sequence[str] = ()
+    check_voice: Callable[[str | None, str], None] | None = None
+    """Raises EngineError for a voice or a language that cannot be spoken; None where speech synthesis does not say."""
 
 
 async def agree(
@@ -76,6 +81,10 @@ async def agree(
     await transport.send(connection.send(ready))
     if (warning := not_understood(start.locale, offer.locales, offer.engines.stt.name)) is not None:
         await transport.send(connection.send(warning))
+    if (warning := not_spoken(start, offer.check_voice)) is not None:
+        await transport.send(connection.send(warning))
+        if warning.field == "voice":
+            return agreement._replace(start=structs.replace(start, voice=None))
     return agreement
 
 
@@ -85,6 +94,18 @@ def not_understood(locale: str, understood: Sequence[str], stt: str) -> Error | 
         return None
     message = f"{stt} understands {', '.join(understood)}; what is said in {locale} is taken for that"
     return Error(code=ErrorCode.INVALID_FIELD, message=message, field="locale")
+
+
+def not_spoken(start: SessionStart, check: Callable[[str | None, str], None] | None) -> Error | None:
+    """A word to a client whose voice or language speech synthesis does not have; the session goes on."""
+    if check is None:
+        return None
+    try:
+        check(start.voice, start.locale)
+    except EngineError as error:
+        field, else_ = ("locale", "no answer is heard") if start.voice is None else ("voice", "its own voice is taken")
+        return Error(code=ErrorCode.INVALID_FIELD, message=f"{error}; {else_}", field=field)
+    return None
 
 
 async def refuse(transport: Transport, connection: Connection, error: ProtocolError) -> None:

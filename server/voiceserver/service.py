@@ -183,6 +183,7 @@ class Service:
             self._session_settings.lead_ms,
             locales=self._engines.locales,
             voices=getattr(self._engines.tts, "voices", ()),
+            check_voice=getattr(self._engines.tts, "check", None),
         )
 
     async def _run(

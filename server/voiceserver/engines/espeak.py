@@ -78,6 +78,9 @@ class EspeakTts:
     async def close(self) -> None:
         await self._pool.close()
 
+    def check(self, voice: str | None, locale: str) -> None:
+        self._voices.choose(voice, self._settings.voice, locale)
+
     async def synthesize(self, text: str, *, voice: str | None, locale: str) -> AsyncIterator[SpeechAudio]:
         identifier = self._voices.choose(voice, self._settings.voice, locale)
         text = text.translate(_UNSPEAKABLE)

@@ -130,7 +130,8 @@ class SpeechAudio(NamedTuple):
 
 class Tts(Engine, Protocol):
     """An engine whose `concurrent` is true speaks two texts at once no slower than one, as services do: it is asked for
-    the next clause while it still speaks this one. Others finish one first."""
+    the next clause while it still speaks this one. Others finish one first. One that has a method
+    `check(voice, locale)` is asked at the start of a session; it raises EngineError where it cannot speak so."""
 
     sample_rate: int
 
