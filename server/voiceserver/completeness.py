@@ -1,9 +1,10 @@
 """Whether what was said sounds finished: by its punctuation, by its last words where their language is known, and in
 English by its grammar.
 
-A person who pauses after "and", "my" or "um", or in the middle of a number, is going on; after a whole question they
-are most likely not. Of everything else nothing is known. Words cannot tell it all ("what time is it" may go on with "in
-London"), so what is said here only moves the silence that is waited for.
+A person who pauses after "and", "my" or "um", or in the middle of a number, is going on; after a whole question or
+order they are most likely not. After a statement ("I lost my card") many are: its reason comes, or what they want. Of
+everything else nothing is known. Words cannot tell it all ("what time is it" may go on with "in London"), so what is
+said here only moves the silence that is waited for.
 """
 
 import re
@@ -16,6 +17,8 @@ from voiceserver.words import Words, word_list, words_of
 
 class Completeness(Enum):
     COMPLETE = "complete"
+    STATED = "stated"
+    """A whole sentence, and an answer can be given to it; but it asks for none."""
     UNKNOWN = "unknown"
     OPEN = "open"
     """More is to come."""
@@ -44,17 +47,27 @@ _ANSWERS = frozenset(
 """What people say alone, and need say no more. After "no" or "okay" many go on."""
 _PARTICLES = word_list("in on off over out up down around through")
 """After a verb they end a sentence ("turn it on"), before a noun they do not."""
+_PREPOSITIONS = word_list("about at for from of to with")
+"""At the end of a question: "what is it for"."""
 _PRONOUNS = word_list("he she it we you they that this there these those")
 _LEADS = word_list("well so okay ok but and no yes yeah oh um uh er actually now then right please hey hello hi")
 _BEGINS_CLAUSE = word_list("if when while because although though unless until since as after before")
 """A sentence that begins so has a second part."""
-_BEGINS_SENTENCE = word_list("""
-    what what's who who's where where's when when's why how how's which whose
+_ASKS = word_list("what what's who who's where where's when when's why how how's which whose")
+_BEGINS_REQUEST = _ASKS | word_list("""
     is are am was were do does did can could will would should shall may have has
     tell give show make play set turn open close call send read write find book order add remove remind translate
-    count explain describe start stop stops begin repeat spell say sing tell let's please
-    i i'm i'd i'll i've we we're we'd you he she they it it's that that's there there's this
+    count explain describe start stop stops begin repeat spell say sing let's please
     """)
+"""A question or an order."""
+_BEGINS_STATEMENT = word_list("""
+    i i'm i'd i'll i've we we're we'd we'll we've you you're he he's she she's they they're it it's that that's there
+    there's this these those
+    """)
+_BEGINS_NOUN = word_list("the a an my our your his her their")
+"""Of a statement, or of no more than a noun: "the blue one"."""
+_BEFORE_TO = word_list("want wanted wants like love need needed needs have has had going used able try how")
+"""What "to" ends: "I would like to". After everything else it goes somewhere: "a flight to"."""
 _NUMBERS = word_list("""
     ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
     seventy eighty ninety hundred thousand million point
@@ -82,14 +95,18 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     language = language_of(locale)
     digits = _digits_at_end(words, language)
     is_dictated = 2 <= digits < _LONG_NUMBER and not _QUESTION_END.search(text)
-    if _hesitates(words, language) or is_dictated:
+    if _hesitates(words, language) or is_dictated or _is_spelled(words):
         return Completeness.OPEN
-    if is_punctuated or is_answer(words, locale):
+    if is_answer(words, locale):
         return Completeness.COMPLETE
+    sentence = words[lead(words) :] if language is _ENGLISH else words
+    if is_punctuated:
+        is_stated = language is _ENGLISH and _states(sentence) and not _QUESTION_END.search(text)
+        return Completeness.STATED if is_stated else Completeness.COMPLETE
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
     if language is _ENGLISH:
-        return _by_grammar(words[lead(words) :])
+        return _by_grammar(sentence)
     return Completeness.OPEN if words[-1] in language.goes_on else Completeness.UNKNOWN
 
 
@@ -133,16 +150,40 @@ def _digits_at_end(words: Words, language: Language) -> int:
     return digits
 
 
+def _is_spelled(words: Words) -> bool:
+    """Whether the last words are letters: "that is b r"."""
+    return len(words) > 1 and all(len(word) == 1 and word.isascii() and word.isalpha() for word in words[-2:])
+
+
 def _by_grammar(words: Words) -> Completeness:
     last = words[-1]
+    is_long = len(words) > 2 * _ENOUGH_WORDS
     if last in ("is", "are"):  # "what time is", but "I know what time it is"
-        return Completeness.COMPLETE if len(words) > _ENOUGH_WORDS and words[-2] in _PRONOUNS else Completeness.OPEN
+        is_whole = len(words) > _ENOUGH_WORDS and words[-2] in _PRONOUNS
+        return _whole(words) if is_whole else Completeness.OPEN
     if last in _PARTICLES:
         return Completeness.UNKNOWN
     if last in _ENGLISH.goes_on:
-        return Completeness.UNKNOWN if last in _ENDS_ELLIPSIS and len(words) >= _ENOUGH_WORDS else Completeness.OPEN
+        return Completeness.UNKNOWN if _may_end_with(last, words) else Completeness.OPEN
     if words[0] in _BEGINS_CLAUSE and len(words) < 2 * _ENOUGH_WORDS and words[0] != "when":
         return Completeness.OPEN
-    if len(words) >= _ENOUGH_WORDS and (words[0] in _BEGINS_SENTENCE or len(words) > 2 * _ENOUGH_WORDS):
-        return Completeness.COMPLETE
+    if len(words) >= _ENOUGH_WORDS and (words[0] in _BEGINS_REQUEST | _BEGINS_STATEMENT or is_long):
+        return _whole(words)
     return Completeness.UNKNOWN
+
+
+def _states(sentence: Words) -> bool:
+    return len(sentence) > _ENOUGH_WORDS and sentence[0] in _BEGINS_STATEMENT | _BEGINS_NOUN
+
+
+def _whole(sentence: Words) -> Completeness:
+    return Completeness.COMPLETE if sentence[0] in _BEGINS_REQUEST else Completeness.STATED
+
+
+def _may_end_with(last: str, words: Words) -> bool:
+    """Whether a sentence that ends with this word, as few do, may be whole all the same."""
+    if len(words) < _ENOUGH_WORDS:
+        return False
+    if words[0] in _ASKS and last in _PREPOSITIONS:
+        return len(words) > _ENOUGH_WORDS  # "where are you from"
+    return last in _ENDS_ELLIPSIS and (last != "to" or words[-2] in _BEFORE_TO)

@@ -43,9 +43,9 @@ class Endpointing:
         settings = self._settings
         if not settings.is_adaptive:
             return settings.silence_ns
-        share = {Completeness.COMPLETE: settings.complete, Completeness.UNKNOWN: 1.0, Completeness.OPEN: settings.open}
+        share = {Completeness.COMPLETE: settings.complete, Completeness.OPEN: settings.open}
         sounds = Completeness.COMPLETE if is_whole else completeness(text, self._locale)
-        return round(settings.silence_ns * share[_together(sounds, finished)] * self._factor)
+        return round(settings.silence_ns * share.get(_together(sounds, finished), 1.0) * self._factor)
 
     def cut_off(self) -> None:
         """The last turn was ended too early."""
@@ -65,5 +65,6 @@ def _together(words: Completeness, finished: float | None) -> Completeness:
     if finished is None:
         return words
     steps = [Completeness.OPEN, Completeness.UNKNOWN, Completeness.COMPLETE]
-    step = steps.index(words) + (1 if finished >= FINISHED else -1 if finished <= UNFINISHED else 0)
+    known = Completeness.UNKNOWN if words is Completeness.STATED else words
+    step = steps.index(known) + (1 if finished >= FINISHED else -1 if finished <= UNFINISHED else 0)
     return steps[min(max(step, 0), 2)]

@@ -76,8 +76,8 @@ class Speculator:
         if (anticipated := self._anticipation.completed(words)) is not None:
             return anticipated
         is_sentence = len(words) >= SENTENCE_WORDS or is_answer(words, self._locale)
-        is_complete = completeness(text, self._locale) is Completeness.COMPLETE
-        return text if is_sentence and is_complete else None
+        is_whole = completeness(text, self._locale) in (Completeness.COMPLETE, Completeness.STATED)
+        return text if is_sentence and is_whole else None
 
     def begun(self, text: str) -> int:
         """An answer to this text is being made, held back. Returns its number in the turn."""

@@ -15,16 +15,63 @@ from voiceserver.words import words_of
         "tell me a story",
         "can you tell me what time it is",
         "okay but what time is it",
-        "well i do not know",
         "yes please",
         "stop",
         "thank you",
-        "i would like a large pizza",
+        "i don't know",
         "turn off the light",
     ],
 )
 def test_questions_orders_and_whole_answers_are_complete(said: str) -> None:
     assert completeness(said) is Completeness.COMPLETE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "i lost my card",
+        "well i do not know",
+        "i would like a large pizza",
+        "okay we want to stay for three nights",
+        "i know what time it is",
+        "my flight to denver was cancelled last night",
+        "I lost my card.",
+        "The order arrived yesterday.",
+    ],
+)
+def test_after_a_statement_a_request_may_follow(said: str) -> None:
+    assert completeness(said) is Completeness.STATED
+
+
+@pytest.mark.parametrize(
+    ("said", "sounds"),
+    [
+        ("i need a flight to", Completeness.OPEN),
+        ("i would like to", Completeness.UNKNOWN),
+        ("where does this road go to", Completeness.UNKNOWN),
+        ("to", Completeness.OPEN),
+        ("where are you from", Completeness.UNKNOWN),
+        ("which platform does the train leave from", Completeness.UNKNOWN),
+        ("what about", Completeness.OPEN),
+        ("i am looking for", Completeness.OPEN),
+        ("i want a pizza with", Completeness.OPEN),
+    ],
+)
+def test_a_preposition_goes_somewhere_but_at_the_end_of_a_question(said: str, sounds: Completeness) -> None:
+    assert completeness(said) is sounds
+
+
+@pytest.mark.parametrize(
+    ("said", "sounds"),
+    [
+        ("my name is brown that is b r", Completeness.OPEN),
+        ("B. R.", Completeness.OPEN),
+        ("it is plan b", Completeness.STATED),
+        ("what is plan b", Completeness.COMPLETE),
+    ],
+)
+def test_letters_are_spelled_on(said: str, sounds: Completeness) -> None:
+    assert completeness(said) is sounds
 
 
 @pytest.mark.parametrize(
@@ -70,6 +117,9 @@ def test_a_recogniser_that_punctuates_is_believed_in_any_language() -> None:
     assert completeness("Wie spät ist es?", "de-DE") is Completeness.COMPLETE
     assert completeness("Ich hätte gern,", "de-DE") is Completeness.OPEN
     assert completeness("Good morning.") is Completeness.COMPLETE
+    assert completeness("I lost my card, didn't I?") is Completeness.COMPLETE
+    assert completeness("The blue one.") is Completeness.COMPLETE
+    assert completeness("I lost my card.", "de-DE") is Completeness.COMPLETE
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from voiceserver.endpointing import FORGOTTEN_AFTER, LARGEST_FACTOR, Endpointing
 from voicewire.clock import NS_PER_MS
 
 ADAPTIVE = EndpointingSettings(silence_ns=600 * NS_PER_MS, is_adaptive=True)
-COMPLETE, UNKNOWN, OPEN = "what time is it", "good morning", "what is the"
+COMPLETE, STATED, UNKNOWN, OPEN = "what time is it", "i lost my card", "good morning", "what is the"
 
 
 def waited_ms(endpointing: Endpointing, text: str, finished: float | None = None) -> float:
@@ -23,7 +23,7 @@ def test_a_fixed_silence_is_the_same_after_all_words_and_all_mistakes() -> None:
 
 def test_what_sounds_complete_ends_sooner_and_what_does_not_later() -> None:
     endpointing = Endpointing(ADAPTIVE)
-    assert [waited_ms(endpointing, text) for text in (COMPLETE, UNKNOWN, OPEN)] == [300, 600, 1200]
+    assert [waited_ms(endpointing, text) for text in (COMPLETE, STATED, UNKNOWN, OPEN)] == [300, 600, 600, 1200]
 
 
 def test_what_callers_say_and_no_more_ends_as_soon_as_what_sounds_complete() -> None:
@@ -42,6 +42,8 @@ def test_another_languages_words_are_not_judged() -> None:
         (UNKNOWN, 0.9, 300),
         (UNKNOWN, 0.1, 1200),
         (UNKNOWN, 0.35, 600),
+        (STATED, 0.9, 300),
+        (STATED, 0.1, 1200),
         (OPEN, 0.9, 600),
         (COMPLETE, 0.05, 600),
         (COMPLETE, 0.9, 300),

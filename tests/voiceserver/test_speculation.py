@@ -39,6 +39,11 @@ def test_at_the_first_short_silence_any_words_are() -> None:
     assert not may(Speculator(ON), "", silence_ns=SILENT)
 
 
+def test_a_statement_is_answered_while_it_is_said_though_more_may_follow() -> None:
+    assert may(Speculator(ON), "i lost my card")
+    assert not may(Speculator(ON), "my card")
+
+
 def test_when_it_is_off_nothing_is() -> None:
     assert not may(Speculator(SpeculationSettings()), "what time is it", silence_ns=SILENT)
 
