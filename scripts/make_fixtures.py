@@ -15,14 +15,14 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "server")]
 
-from scripts.callers import plain, turntaking  # noqa: E402
+from scripts.callers import heldout, plain, turntaking  # noqa: E402
 from scripts.callers.recipe import Echo, Recipe, Say, Table, Value  # noqa: E402
 from scripts.callers.sound import RATE, MakeError, Voices, makers, region, with_noise  # noqa: E402
 from voicecli.fixtures import oggopus, wavfile  # noqa: E402
 from voicecli.fixtures.lint import difference  # noqa: E402
 
 ROOT = REPOSITORY / "fixtures"
-RECIPES = (*plain.RECIPES, *turntaking.RECIPES)
+RECIPES = (*plain.RECIPES, *turntaking.RECIPES, *heldout.RECIPES)
 SPEECH_LICENCE = (
     "The recording: Apache-2.0, as this project. The voices: Carnegie Mellon University, "
     "the permissive licence of flite (see fixtures/README.md)."
