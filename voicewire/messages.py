@@ -430,10 +430,13 @@ def encode(message: Message) -> str:
 
 
 def decode_up(text: str) -> Up:
-    """A client's message. Raises ProtocolError: `malformed_json`, `unknown_type` or `invalid_field`."""
+    """A client's message. Raises ProtocolError: `malformed_json`, `unknown_type`, `invalid_field`, or for formats of
+    which none is known `unsupported_format`."""
     try:
         return _up.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if (start := _of_newer_client(text)) is not None:
+            return start
         raise _diagnose(text, error) from None
 
 
@@ -443,6 +446,34 @@ def decode_down(text: str) -> Down:
         return _down.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise _diagnose(text, error) from None
+
+
+def _of_newer_client(text: str) -> SessionStart | None:
+    """A `session_start` that offers codecs of which nothing is known here, without these; None where that is not all
+    that is wrong with it."""
+    try:
+        raw: Any = msgspec.json.decode(text)
+        if not isinstance(raw, dict) or raw.get("type") != "session_start":
+            return None
+        for field in ("input", "output"):
+            offered = raw.get(field)
+            if not isinstance(offered, list) or all(map(_is_known, offered)):
+                continue
+            raw[field] = [audio_format for audio_format in offered if _is_known(audio_format)]
+            if not raw[field]:
+                known = ", ".join(Codec)
+                raise ProtocolError(
+                    ErrorCode.UNSUPPORTED_FORMAT, f"no codec of {field} is known; offer one of {known}", field=field
+                )
+        return msgspec.convert(raw, SessionStart)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def _is_known(audio_format: Any) -> bool:
+    """False where it is of a codec with a name that this version does not have."""
+    codec = audio_format.get("codec") if isinstance(audio_format, dict) else None
+    return not isinstance(codec, str) or codec in set(Codec)
 
 
 def _diagnose(text: str, error: Exception) -> ProtocolError:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicewire.errors import ProtocolError
+from voicewire.errors import ErrorCode, ProtocolError
 from voicewire.messages import Clock, Down, Message, SessionStart, TextInput, Up, decode_down, decode_up, encode
 
 VECTORS = json.loads((Path(__file__).parents[2] / "fixtures/wire/messages.json").read_text(encoding="utf-8"))
@@ -41,10 +41,23 @@ def test_every_message_has_a_vector(direction: str, union: Any) -> None:
     assert covered == set(get_args(union))
 
 
+def test_formats_of_codecs_that_are_not_known_are_passed_over() -> None:
+    flac, opus, pcm = {"codec": "flac", "level": 5}, {"codec": "opus"}, {"codec": "pcm_s16le", "rate": 16_000}
+    newer = {"type": "session_start", "input": [flac, pcm], "output": [opus, flac]}
+    known = {"type": "session_start", "input": [pcm], "output": [opus]}
+    assert decode_up(json.dumps(newer)) == decode_up(json.dumps(known))
+    with pytest.raises(ProtocolError) as caught:
+        decode_up(json.dumps(newer | {"voice": 7}))
+    assert caught.value.code is ErrorCode.INVALID_FIELD
+
+
 def test_an_error_never_quotes_a_message_at_length() -> None:
     codec = "x" * 100_000
     with pytest.raises(ProtocolError) as caught:
         decode_up(f'{{"type":"session_start","input":[{{"codec":"{codec}"}}]}}')
+    assert len(caught.value.message) < 300
+    with pytest.raises(ProtocolError) as caught:
+        decode_up(f'{{"type":"session_start","turn_detection":{{"mode":"{codec}"}}}}')
     assert len(caught.value.message) < 300
     with pytest.raises(ProtocolError) as caught:
         decode_up(f'{{"type":"{codec}"}}')
