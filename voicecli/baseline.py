@@ -19,6 +19,7 @@ from voicecli.figures.comparison import (
     format_obstacles,
     setting_obstacles,
 )
+from voicecli.figures.evidence import weakness
 from voicecli.figures.run import Run, Server, script_digest
 from voicecli.figures.runfile import RunFileError
 from voicecli.figures.verdict import Answer, Tolerance
@@ -40,6 +41,8 @@ class Kept(NamedTuple):
 
     path: Path
     overwrite: bool
+    is_baseline: bool = False
+    """There is the run that this one is compared with."""
 
     def save(self, run: Run, console: Console, option: str = "--save") -> None:
         """Raises CliError."""
@@ -48,6 +51,11 @@ class Kept(NamedTuple):
         except RunFileError as error:
             raise CliError(f"{option}: {error}", ExitCode.USAGE) from error
         console.print(f"\nsaved as {self.path}")
+        if reason := weakness(run):
+            print(
+                f"voicecli: {self.path} is no baseline to compare with: {reason}; see to that, and save it anew",
+                file=sys.stderr,
+            )
 
 
 class Afterwards(NamedTuple):
@@ -103,7 +111,8 @@ class Afterwards(NamedTuple):
 
         `judged` is what `judged` gave, where it was asked.
         """
-        if self.keep is not None:
+        judged = judged or self.judged(run, versus)
+        if self.keep is not None and not self._would_hide_a_change(self.keep, judged):
             self.keep.save(run, console)
         if self.keep_versus is not None and versus is not None:
             self.keep_versus.save(versus.run, console, "--save-versus")
@@ -114,6 +123,20 @@ class Afterwards(NamedTuple):
         for line in comparison_lines(compared, baseline.name):
             console.print(line, soft_wrap=True)
         return exit_code(compared, require_verdict=self.require_verdict)
+
+    def _would_hide_a_change(self, keep: Kept, judged: Judged | None) -> bool:
+        """Whether this run would replace the one it is compared with, and is not shown to be as fast; says so then.
+
+        The next run would be compared with the slower one, and found to be good.
+        """
+        if not keep.is_baseline or (judged and judged.comparison.answer in (Answer.IMPROVEMENT, Answer.NO_CHANGE)):
+            return False
+        print(
+            f"voicecli: {keep.path} is kept as it was: this run was not found to be as fast; give --save another name"
+            " to keep it",
+            file=sys.stderr,
+        )
+        return True
 
 
 def exit_code(compared: Comparison, *, require_verdict: bool) -> ExitCode:
@@ -153,13 +176,17 @@ def prepared(
         raise CliError(f"--save and --save-versus are both {save}; give one another name", ExitCode.USAGE)
     try:
         against = None if baseline is None else stored(baseline)
-        keep, keep_versus = (
-            None if name is None else Kept(runfile.free_path(name, overwrite=overwrite), overwrite)
-            for name in (save, save_versus)
-        )
+        compared = None if baseline is None else runfile.find(baseline).resolve()
+        keep, keep_versus = (None if name is None else _kept(name, overwrite, compared) for name in (save, save_versus))
     except RunFileError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
     return Afterwards(keep, keep_versus, against, parsed(tolerance), force, require_verdict)
+
+
+def _kept(name: str, overwrite: bool, compared: Path | None) -> Kept:
+    """Raises RunFileError."""
+    path = runfile.free_path(name, overwrite=overwrite)
+    return Kept(path, overwrite, is_baseline=path.resolve() == compared)
 
 
 def stored(named: str) -> Baseline:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from tests.voicecli.peer import ENGINES, PCM_16K, made
-from tests.voicecli.runs import calls, document, fixture
+from tests.voicecli.runs import call, calls, document, fixture
 from voicecli.baseline import Baseline, prepared
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures import runfile
@@ -50,11 +50,54 @@ def test_a_run_is_saved_and_the_next_one_compared_with_it() -> None:
     assert concluded(SLOWER, *asked(baseline="main", tolerance="20%"))[0] is ExitCode.GOOD
 
 
-def test_a_baseline_may_be_replaced_by_the_run_that_is_compared_with_it() -> None:
+FASTER = document(fixture(calls(6, tts=20.0)))
+FEW = document(fixture(calls(2, tts=80.0)))
+LATE = document(fixture([replace(each, reliable=False) for each in calls(6, tts=80.0)]))
+SILENT = document(fixture([call(failures=("no answer",))] * 2))
+
+
+@pytest.mark.parametrize("named", ["main", ".voicecli/runs/main.json"])
+@pytest.mark.parametrize(("run", "is_saved"), [(FASTER, True), (BEFORE, True), (SLOWER, False), (FEW, False)])
+def test_a_baseline_is_replaced_by_a_run_that_is_found_to_be_as_fast(
+    run: Run, is_saved: bool, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = replace(BEFORE, created="2026-01-01T00:00:00+00:00")
+    concluded(before, *asked(save="main"))
+    concluded(run, *asked(save="main", overwrite=True, baseline=named))
+    assert runfile.read(runfile.find("main")) == (run if is_saved else before)
+    kept = "voicecli: .voicecli/runs/main.json is kept as it was: this run was not found to be as fast; give --save"
+    assert (capsys.readouterr().err == "") if is_saved else capsys.readouterr().err.startswith(kept)
+
+
+def test_a_baseline_is_kept_from_a_run_that_cannot_be_compared_with_it_and_no_other_run_is() -> None:
     concluded(BEFORE, *asked(save="main"))
-    code, _ = concluded(SLOWER, *asked(save="main", overwrite=True, baseline="main"))
-    assert code is ExitCode.EXPECTATION_FAILED
+    other = document(fixture(calls(6, tts=80.0), digest="b" * 64))
+    for name in ("main", "other"):
+        with pytest.raises(CliError, match="cannot be compared"):
+            concluded(other, *asked(save=name, overwrite=True, baseline="main"))
+    assert runfile.read(runfile.find("main")) == BEFORE
+    assert runfile.read(runfile.find("other")) == other
+    concluded(SLOWER, *asked(save="main", overwrite=True))
     assert runfile.read(runfile.find("main")) == SLOWER
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (LATE, "this machine was too busy to keep a caller's pace in 6 of 6 calls"),
+        (SILENT, "nothing that could be compared was measured"),
+    ],
+)
+def test_a_run_that_nothing_can_be_told_from_is_saved_with_a_warning(
+    run: Run, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = concluded(run, *asked(save="main"))
+    assert (code, told) == (ExitCode.GOOD, "\nsaved as .voicecli/runs/main.json\n")
+    assert capsys.readouterr().err == (
+        f"voicecli: .voicecli/runs/main.json is no baseline to compare with: {reason}; see to that, and save it anew\n"
+    )
+    concluded(BEFORE, *asked(save="good"))
+    assert capsys.readouterr().err == ""
 
 
 def test_without_options_nothing_is_done() -> None:

@@ -6,19 +6,13 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from voicecli.figures.run import CallRun, FixtureRuns, Run, Server, Turn
-from voicecli.figures.verdict import Answer, Sample, Side, Tolerance, Verdict, judge
-from voicewire.marks import BARGE_IN_STOP, STT_FINALIZATION, TTFT, TTS_TTFB, VOICE_TO_VOICE, Span
+from voicecli.figures.evidence import COMPARED, STAGES, Key, paired, unpaired
+from voicecli.figures.run import FixtureRuns, Run, Server
+from voicecli.figures.verdict import Answer, Tolerance, Verdict, judge
+from voicewire.marks import VOICE_TO_VOICE, Span
 from voicewire.messages import EngineInfo
 
 SCHEMA: Literal["voicecli.comparison/1"] = "voicecli.comparison/1"
-
-COMPARED = (VOICE_TO_VOICE, BARGE_IN_STOP)
-"""What a person notices. The stages explain it."""
-
-STAGES = (STT_FINALIZATION, TTFT, TTS_TTFB)
-"""What may have got slower without anybody noticing yet: where answers are begun early, a stage that waits for the
-commit anyway hides it. It is told, and counts, where voice-to-voice does not show it."""
 
 _ORDER = tuple(Answer)
 
@@ -74,10 +68,10 @@ def compare(baseline: Run, candidate: Run, tolerance: Tolerance | None = None, *
         raise Incomparable(differences)
     exact = baseline.server.virtual and candidate.server.virtual
     interleaved = _interleaved(baseline, candidate)
-    gathered = _paired if interleaved else _unpaired
+    gathered = paired if interleaved else unpaired
     sides = {key: sides for pair in pairs for key, sides in gathered(*pair).items()}
 
-    def verdicts(spans: Sequence[Span]) -> dict[_Key, Verdict]:
+    def verdicts(spans: Sequence[Span]) -> dict[Key, Verdict]:
         chosen = {key: both for key, both in sides.items() if key.latency in {span.name for span in spans}}
         judged = max(1, sum(bool(before.samples and after.samples) for before, after in chosen.values()))
         return {
@@ -213,63 +207,3 @@ def _changed(before: Mapping[str, object], after: Mapping[str, object], of: str)
         one, other = before.get(name, "not given"), after.get(name, "not given")
         if one != other:
             yield f"{of}{name} {one} → {other}"
-
-
-class _Key(NamedTuple):
-    fixture: str
-    utterance: int
-    latency: str
-
-
-def _unpaired(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[Side, Side]]:
-    before, after = _side(baseline), _side(candidate)
-    nothing = Side(())
-    return {key: (before.get(key, nothing), after.get(key, nothing)) for key in sorted(before | after)}
-
-
-def _side(fixture: FixtureRuns) -> dict[_Key, Side]:
-    """The samples of each utterance's latencies, without those of calls whose own pacing was bad."""
-    samples: dict[_Key, list[Sample]] = {}
-    left_out: dict[_Key, int] = {}
-    for call in fixture.runs:
-        for key, found in _samples(fixture.name, call).items():
-            samples.setdefault(key, []).extend(found if call.reliable else ())
-            left_out[key] = left_out.get(key, 0) + (0 if call.reliable else len(found))
-    return {key: Side(tuple(each), left_out[key]) for key, each in samples.items()}
-
-
-def _paired(baseline: FixtureRuns, candidate: FixtureRuns) -> dict[_Key, tuple[Side, Side]]:
-    """Likewise, without those whose pair is missing or had bad pacing."""
-    pairs: dict[_Key, list[tuple[Sample, Sample]]] = {}
-    left_out: dict[_Key, int] = {}
-    for one, other in zip(baseline.runs, candidate.runs, strict=False):
-        before, after = _samples(baseline.name, one), _samples(candidate.name, other)
-        is_reliable = one.reliable and other.reliable
-        for key in before | after:
-            found = list(zip(before.get(key, ()), after.get(key, ()), strict=False))
-            pairs.setdefault(key, []).extend(found if is_reliable else ())
-            left_out[key] = left_out.get(key, 0) + (0 if is_reliable else len(found))
-    return {
-        key: (
-            Side(tuple(before for before, _ in pairs[key]), left_out[key]),
-            Side(tuple(after for _, after in pairs[key]), left_out[key]),
-        )
-        for key in sorted(pairs)
-    }
-
-
-def _samples(fixture: str, call: CallRun) -> dict[_Key, list[Sample]]:
-    samples: dict[_Key, list[Sample]] = {}
-    for number, turn in enumerate(call.turns):
-        for span in (*COMPARED, *STAGES):
-            if (sample := _sample(turn, span)) is not None:
-                key = _Key(fixture, number if turn.utterance is UNSET else turn.utterance, span.name)
-                samples.setdefault(key, []).append(sample)
-    return samples
-
-
-def _sample(turn: Turn, span: Span) -> Sample | None:
-    value_ms = turn.counted_ms().get(f"{span.name}_ms")
-    if value_ms is None:
-        return None
-    return Sample(value_ms, {part.part: part.ms for part in turn.parts} if span is VOICE_TO_VOICE else {})

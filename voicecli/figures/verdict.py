@@ -8,7 +8,7 @@ were made in pairs are resampled in pairs.
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -40,6 +40,7 @@ STAGE_SHARE = 0.2
 _TOLERANCE = re.compile(r"\s*(?:(?P<percent>\d+(?:\.\d+)?)\s*%)?\s*,?\s*(?:(?P<ms>\d+(?:\.\d+)?)\s*ms)?\s*")
 
 Values = NDArray[np.float64]
+Whose = Literal["baseline", "candidate"]
 
 
 class Answer(StrEnum):
@@ -122,7 +123,9 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
     """The median, and the p95 where there are samples enough."""
     runs_needed: int | None = None
-    """Samples on each side that would probably settle it."""
+    """Samples on each side that would probably settle it; None, too, where one side has none, which more may not."""
+    unreliable: tuple[Whose, ...] = ()
+    """On which side the harness was late too often."""
 
 
 def judge(
@@ -143,11 +146,12 @@ def judge(
     assert not paired or len(baseline.samples) == len(candidate.samples), "each sample has its pair"
     tolerance = tolerance or Tolerance()
     counts = (len(baseline.samples), len(candidate.samples))
-    if not (baseline.reliable and candidate.reliable):
-        return Verdict(Answer.UNRELIABLE, counts)
+    sides: tuple[tuple[Whose, Side], ...] = (("baseline", baseline), ("candidate", candidate))
+    if unreliable := tuple(whose for whose, side in sides if not side.reliable):
+        return Verdict(Answer.UNRELIABLE, counts, unreliable=unreliable)
     least = 1 if exact else MIN_PAIRS if paired else MIN_SAMPLES
     if min(counts) < least:
-        return Verdict(Answer.NOT_ENOUGH_RUNS, counts, runs_needed=least)
+        return Verdict(Answer.NOT_ENOUGH_RUNS, counts, runs_needed=least if all(counts) else None)
     if exact:
         only = _exact(baseline, candidate, tolerance)
         return Verdict(only.answer, counts, (only,))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from voicecli.figures.comparison import STAGES, ComparedTurn, Comparison
-from voicecli.figures.verdict import Answer, Finding, StageChange, Tolerance
+from voicecli.figures.comparison import ComparedTurn, Comparison
+from voicecli.figures.evidence import STAGES
+from voicecli.figures.verdict import Answer, Finding, StageChange, Tolerance, Verdict
 from voicecli.figures.waterfall import BY_NAME
 from voicecli.reports.report import BAD, GOOD, WARNING, printable
 from voicewire.marks import SPANS
@@ -59,10 +60,25 @@ def _turn(turn: ComparedTurn) -> Iterator[Text]:
         yield Text("      voice-to-voice does not show it: the stage was at work before it was waited for")
     for finding in verdict.findings:
         yield Text(f"      {sentence(finding)}")
+    if advice := _advice(verdict):
+        yield Text(f"      {advice}")
+
+
+def _advice(verdict: Verdict) -> str:
+    """What would get a verdict, where there is none."""
     if verdict.answer is Answer.UNRELIABLE:
-        yield Text("      the harness itself was late too often; close what keeps the machine busy, and repeat")
-    elif verdict.runs_needed is not None:
-        yield Text(f"      about {verdict.runs_needed} calls on each side would tell: --repeat {verdict.runs_needed}")
+        if verdict.unreliable == ("baseline",):
+            return "the baseline was made on a machine that was too busy to measure; make it again on a quiet one"
+        whose = " of the candidate" if verdict.unreliable == ("candidate",) else ""
+        return f"the harness itself{whose} was late too often; close what keeps the machine busy, and repeat"
+    if verdict.answer is Answer.NOT_ENOUGH_RUNS and not all(verdict.counts):
+        whose = " and ".join(
+            name for name, count in zip(("baseline", "candidate"), verdict.counts, strict=True) if not count
+        )
+        return f"nothing of it was measured in the {whose}; see why its calls went another way"
+    if verdict.runs_needed is not None:
+        return f"about {verdict.runs_needed} calls on each side would tell: --repeat {verdict.runs_needed}"
+    return ""
 
 
 def sentence(finding: Finding) -> str:

@@ -31,6 +31,11 @@ def missing(comparison: Comparison) -> str | None:
     if comparison.answer not in NO_VERDICT:
         return None
     if comparison.answer is Answer.UNRELIABLE:
+        if {whose for turn in comparison.turns for whose in turn.verdict.unreliable} == {"baseline"}:
+            return (
+                "no verdict: the baseline was made on a machine that was too busy to keep a caller's pace in more than"
+                f" a quarter of the calls; make it again on a quieter one, or both runs {_VIRTUALLY}"
+            )
         return (
             "no verdict: this machine was too busy to keep a caller's pace in more than a quarter of the calls; repeat"
             f" them on a quieter one, or {_VIRTUALLY}"

@@ -176,6 +176,7 @@ def test_what_is_large_must_also_be_certain() -> None:
 
 def test_four_samples_on_a_side_are_too_few_and_five_are_not() -> None:
     assert judge(side([1.0] * 4), side([900.0] * 5)) == Verdict(Answer.NOT_ENOUGH_RUNS, (4, 5), runs_needed=5)
+    assert judge(side([1.0]), side([]), exact=True) == Verdict(Answer.NOT_ENOUGH_RUNS, (1, 0), runs_needed=None)
     assert judge(side([1.0] * 5), side([900.0] * 5)).answer is Answer.REGRESSION
 
 
@@ -199,8 +200,10 @@ def test_a_tail_alone_that_grew_is_a_regression() -> None:
 def test_a_side_of_which_more_than_a_quarter_was_paced_badly_is_no_evidence() -> None:
     slow = [value + 212 for value in BASE]
     assert judge(side(BASE, left_out=10), side(slow)).answer is Answer.REGRESSION
-    assert judge(side(BASE, left_out=11), side(slow)) == Verdict(Answer.UNRELIABLE, (30, 30))
-    assert judge(side(BASE), side(slow, left_out=11)).answer is Answer.UNRELIABLE
+    late, good = side(BASE, left_out=11), side(slow)
+    assert judge(late, good) == Verdict(Answer.UNRELIABLE, (30, 30), unreliable=("baseline",))
+    assert judge(good, late) == Verdict(Answer.UNRELIABLE, (30, 30), unreliable=("candidate",))
+    assert judge(late, late).unreliable == ("baseline", "candidate")
 
 
 def parted(*turns: dict[str, float]) -> Side:

@@ -42,11 +42,22 @@ def test_too_few_runs_are_told_with_how_many_would_do() -> None:
     ]
 
 
-def test_a_run_that_was_paced_badly_is_told_as_such() -> None:
+def test_a_run_that_was_paced_badly_is_told_with_whose_it_is() -> None:
     late = document(fixture([call(turn(0, tts=80.0), reliable=False)] * 6))
-    assert told(compare(BEFORE, late))[-1] == (
-        "      the harness itself was late too often; close what keeps the machine busy, and repeat"
+    quiet = "late too often; close what keeps the machine busy, and repeat"
+    assert told(compare(BEFORE, late))[-1] == f"      the harness itself of the candidate was {quiet}"
+    assert told(compare(late, late))[-1] == f"      the harness itself was {quiet}"
+    assert told(compare(late, BEFORE))[-1] == (
+        "      the baseline was made on a machine that was too busy to measure; make it again on a quiet one"
     )
+
+
+def test_where_a_side_has_nothing_more_calls_are_no_advice() -> None:
+    silent = document(fixture([call(failures=("no answer",))]))
+    for runs, whose in (((BEFORE, silent), "candidate"), ((silent, BEFORE), "baseline")):
+        assert f"      nothing of it was measured in the {whose}; see why its calls went another way" in told(
+            compare(*runs)
+        )
 
 
 def test_what_was_forced_and_what_differs_is_marked_without_what_could_steer_a_terminal() -> None:

@@ -33,6 +33,16 @@ def test_a_busy_machine_wants_quiet_or_virtual_time() -> None:
     )
 
 
+def test_a_baseline_that_was_made_on_a_busy_machine_is_to_be_made_again() -> None:
+    answer, sentence = judged(document(fixture(LATE)), document(fixture(calls(8, tts=80.0))))
+    assert answer is Answer.UNRELIABLE
+    assert sentence == (
+        "no verdict: the baseline was made on a machine that was too busy to keep a caller's pace in more than a"
+        " quarter of the calls; make it again on a quieter one, or both runs with --virtual, where the speed of engines"
+        " is not the question"
+    )
+
+
 def test_too_few_calls_want_more_of_them() -> None:
     few = document(fixture(calls(2, tts=80.0)))
     answer, sentence = judged(few, few)
