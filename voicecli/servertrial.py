@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import NamedTuple, TypeVar
@@ -13,10 +13,11 @@ from typing import NamedTuple, TypeVar
 from voiceaudio.pcm import silence
 from voiceaudio.resample import Resampler
 from voicecli.exits import CliError, ExitCode
+from voicecli.serversettings import settled
 from voiceserver.engines.registry import Role, create
 from voiceserver.engines.roles import ChatMessage, EndOfTurn, Engine, EngineError, Llm, Speaker, Stt, Token, Tts, Vad
 from voiceserver.engines.spec import SpecError
-from voiceserver.settings import ServerSettings, SettingsError, load
+from voiceserver.settings import ServerSettings, SettingsError, misspelt
 from voicewire.clock import Clock, ms
 
 EngineT = TypeVar("EngineT", bound=Engine)
@@ -47,9 +48,14 @@ class PortState(Enum):
 def settings(flags: dict[str, object]) -> ServerSettings:
     """Of a server started here with these flags and this environment. Raises CliError."""
     try:
-        return load(flags, os.environ)
+        return settled(flags, os.environ)
     except SettingsError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
+
+
+def misspelt_here() -> Iterator[tuple[str, str]]:
+    """Variables of this environment that are no settings, each with the one that was probably meant."""
+    return misspelt(os.environ)
 
 
 def port_state(host: str, port: int) -> PortState:

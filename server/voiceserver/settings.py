@@ -4,7 +4,7 @@ default."""
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
@@ -18,6 +18,8 @@ from voiceserver.words import words_of
 from voicewire.messages import Endpointing
 
 ENV_PREFIX = "VOICECLI_"
+CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
+"""Names the TOML file, where no flag does."""
 
 NO_ENGINE = "none"
 """The name to leave a role out by, where that is possible."""
@@ -217,6 +219,8 @@ class _Given(NamedTuple):
 _HINTS = get_type_hints(ServerSettings, include_extras=True)
 _LISTS = {field for field, hint in _HINTS.items() if get_origin(hint.__origin__) is tuple}
 _SECRETS = {field for field, hint in _HINTS.items() if (hint.__metadata__[0].extra or {}).get("secret")}
+_CREDENTIALS = ("token", "jwt_secret", "jwt_public_key")
+"""Each says that not everybody may use the server."""
 _SEPARATOR = re.compile(r"[\s,]+")
 NEAR = 0.85
 """How much of a name must be right. Commands have variables of their own, which are less like these."""
@@ -225,16 +229,40 @@ _SENTENCES = {"anticipate"}
 
 
 def load(
-    flags: Mapping[str, object], env: Mapping[str, str], toml: str | None = None, *, toml_name: str = "TOML"
+    flags: Mapping[str, object],
+    env: Mapping[str, str],
+    toml: str | None = None,
+    *,
+    toml_name: str = "TOML",
+    defaults: Mapping[str, str] | None = None,
+    flags_alone: Collection[str] = (),
 ) -> ServerSettings:
     """Merge the sources. Every value is checked, also one that another source overrides.
 
     `flags` go by field name; those that are None or an empty list were not given, and neither were environment
-    variables that are empty. Raises SettingsError.
+    variables that are empty. `defaults` take the place of the fields' own; of the fields `flags_alone`
+    the environment and the TOML file are not heard. Raises SettingsError.
     """
-    given = [*_from_toml(toml or "", toml_name), *_from_env(env), *_from_flags(flags)]
+    heard = [each for each in (*_from_toml(toml or "", toml_name), *_from_env(env)) if each.field not in flags_alone]
+    given = [*_from_flags(defaults or {}), *heard, *_from_flags(flags)]
     settings = ServerSettings(**{item.field: _convert(item, _HINTS[item.field]) for item in given})
-    return _sure_enough(settings, {item.field: item for item in given})
+    by_field = {item.field: item for item in given}
+    _refuse_empty_credentials(settings, by_field, env)
+    return _sure_enough(settings, by_field)
+
+
+def _refuse_empty_credentials(settings: ServerSettings, given: Mapping[str, _Given], env: Mapping[str, str]) -> None:
+    """Who gives one means to keep others out: where it turned out empty, nobody is let in by mistake, but only where
+    that is asked for in so many words. Raises SettingsError."""
+    if settings.auth is AuthMode.NONE or any(getattr(settings, field) for field in _CREDENTIALS):
+        return
+    for field in _CREDENTIALS:
+        variable = ENV_PREFIX + field.upper()
+        if field in given or variable in env:
+            raise SettingsError(
+                f"{given[field].called if field in given else variable}: is empty, which would let everybody use the"
+                f" server; give what it should be, leave it out, or say {flag('auth')} none"
+            )
 
 
 def _sure_enough(settings: ServerSettings, given: Mapping[str, _Given]) -> ServerSettings:

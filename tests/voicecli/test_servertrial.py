@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,17 @@ def test_a_port_is_free_or_taken(taken_port: int) -> None:
 
 def test_an_address_of_another_machine_is_none_of_this_one() -> None:
     assert port_state("192.0.2.1", 8080) is PortState.NO_SUCH_HOST
+
+
+def test_variables_that_nobody_reads_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICECLI_SILNECE_MS", "3000")
+    assert list(servertrial.misspelt_here()) == [("VOICECLI_SILNECE_MS", "VOICECLI_SILENCE_MS")]
+
+
+def test_the_settings_are_those_of_the_file_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("port = 9000")
+    monkeypatch.setenv("VOICECLI_CONFIG", str(config))
+    assert settings({}).port == 9000

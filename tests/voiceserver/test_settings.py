@@ -336,6 +336,31 @@ def test_a_flag_that_can_be_repeated_is_a_list() -> None:
     assert load({}, {}, "token = 'six, seven'").token == ("six, seven",)
 
 
+@pytest.mark.parametrize(
+    ("flags", "env", "toml", "called"),
+    [
+        ({"token": [""]}, {}, "", "--token"),
+        ({"token": [" , "]}, {}, "", "--token"),
+        ({}, {"VOICECLI_TOKEN": ""}, "", "VOICECLI_TOKEN"),
+        ({}, {}, 'token = ""', "serve.toml: token"),
+        ({}, {}, "token = []", "serve.toml: token"),
+        ({}, {"VOICECLI_JWT_SECRET": ""}, "", "VOICECLI_JWT_SECRET"),
+        ({"jwt_public_key": ""}, {}, "", "--jwt-public-key"),
+    ],
+)
+def test_an_empty_credential_lets_nobody_in_by_mistake(
+    flags: dict[str, object], env: dict[str, str], toml: str, called: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(flags, env, toml, toml_name="serve.toml")
+    assert str(refused.value) == (
+        f"{called}: is empty, which would let everybody use the server; give what it should be, leave it out, or say"
+        " --auth none"
+    )
+    assert load({**flags, "auth": "none"}, env, toml).token == ()
+    assert load({**flags, "jwt_secret": "x" * 32}, {"VOICECLI_TOKEN": ""}, toml).jwt_secret == "x" * 32
+
+
 def test_a_variable_that_is_nobodys_is_told_with_the_one_that_was_meant() -> None:
     nobodys = ("VOICECLI_SILENCEMS", "VOICECLI_SILENCE_MSS", "VOICECLI_TOKENS", "VOICECLI_BARGE_IN_SURE")
     others = (

@@ -71,22 +71,24 @@ class LogFile(logging.Handler):
 async def local_server(
     flags: Mapping[str, object], *, log: logging.Handler | None = None
 ) -> AsyncIterator[LocalServer]:
-    """Serve on a free port of this machine; settings from `flags` (None is not given) and the environment.
+    """Serve on a free port of this machine; settings as `voicecli serve` has them, from `flags` (None is not given)
+    and what surrounds it.
 
     It logs to `log`, and otherwise to standard error. Raises CliError.
     """
+    from voicecli.serversettings import settled
     from voiceserver import logs
     from voiceserver.engines.roles import EngineError
     from voiceserver.engines.spec import SpecError
     from voiceserver.server import ServerError, VoiceServer
-    from voiceserver.settings import ENV_PREFIX, LogLevel, SettingsError, load
+    from voiceserver.settings import ENV_PREFIX, LogLevel, SettingsError
     from voicewire.clock import SystemClock
 
     try:
         # What the environment says of a server for others, this one's only client need not be held to.
         own = {"host": "127.0.0.1", "port": "0", "auth": "none", "tls": "off"}
         # Nor does it learn from that client what the next call would be measured with.
-        settings = load({"anticipate_after": "0", **flags, **own}, os.environ)
+        settings = settled({"anticipate_after": "0", **flags, **own}, os.environ)
         level = settings.log_level if os.environ.get(f"{ENV_PREFIX}LOG_LEVEL") else LogLevel.WARNING
         logs.configure(level, settings.log_format, log)
         async with VoiceServer(settings, SystemClock()) as server:

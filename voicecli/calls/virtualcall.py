@@ -3,7 +3,7 @@ wait for nothing but that loop. It is over as soon as it is computed, and gives 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from msgspec import structs
 
@@ -19,6 +19,7 @@ from voicecli.figures.run import Server
 from voicecli.fixtures.fixture import Fixture
 from voicecli.fixtures.microphone import Recording
 from voicecli.fixtures.truth import SpokenTruth
+from voicecli.serversettings import settled
 from voiceserver import logs
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
@@ -26,7 +27,7 @@ from voiceserver.engines.roles import EngineError, Tts
 from voiceserver.engines.scripted.stt import ScriptedStt, Spoken
 from voiceserver.engines.spec import EngineSpec, SpecError
 from voiceserver.service import Service, callers_of
-from voiceserver.settings import LogFormat, LogLevel, ServerSettings, SettingsError, load
+from voiceserver.settings import LogFormat, LogLevel, ServerSettings, SettingsError
 from voiceserver.transport import Disconnected
 from voicewire.clock import NS_PER_S
 from voicewire.messages import EngineInfo, Engines
@@ -40,26 +41,34 @@ Watcher = Callable[[str | bytes, int], None]
 
 
 class VirtualServer:
-    """The server of virtual calls; settings from `flags` (None is not given) and `env`.
+    """The server of virtual calls; settings from `flags` (None is not given), `env` and the TOML file that this names,
+    but of the fields `flags_alone` from flags.
 
     Raises CliError, where an engine cannot run on a virtual clock too. `tts` takes the place of the one asked for.
     Each call finds it as new, but one that `learns` from its callers knows what those before have said.
     """
 
     def __init__(
-        self, flags: Mapping[str, object], env: Mapping[str, str], *, tts: Tts | None = None, learns: bool = False
+        self,
+        flags: Mapping[str, object],
+        env: Mapping[str, str],
+        *,
+        flags_alone: Collection[str] = (),
+        tts: Tts | None = None,
+        learns: bool = False,
     ) -> None:
         self._tts = tts
         try:
             own = {"auth": "none", "tls": "off"}
-            defaults = "".join(f'{role} = "{engine}"\n' for role, engine in DEFAULTS.items())
             learned = {} if learns else {"anticipate_after": "0"}
-            self._settings = load({**flags, **own, **learned}, env, defaults)
+            given = {**flags, **own, **learned}
+            self._settings = settled(given, env, defaults=DEFAULTS, flags_alone=flags_alone)
             self._specs = self._settings.engines()
             for role, spec in self._specs.items():
                 _check(role, spec)
             self._callers = callers_of(self._settings) if learns else None
-            self._told = Engines(**{role.value: _described(role, self._specs[role]) for role in registry.PIPELINE})
+            described = {role: _described(role, spec) for role, spec in self._specs.items()}
+            self._told = Engines(**{role.value: described[role] for role in registry.PIPELINE})
         except (SettingsError, SpecError) as error:
             raise CliError(str(error), ExitCode.USAGE) from error
         except EngineError as error:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 from voicecli.exits import CliError, ExitCode
+from voicecli.serversettings import settled
 from voiceserver.clauses import ClauseSplitter
 from voiceserver.engines import registry
 from voiceserver.engines.registry import Role
 from voiceserver.engines.roles import EngineError
 from voiceserver.engines.spec import EngineSpec, SpecError, did_you_mean, explain
-from voiceserver.settings import ServerSettings, load
+from voiceserver.settings import ServerSettings, SettingsError
 from voicewire.messages import EngineInfo, TurnDetection
 
 DEFAULTS = {
@@ -36,6 +37,9 @@ _NOT_OF_TURNS = (
 )
 """Settings of the server that decide nothing about when a turn ends, or nothing of virtual calls, which teach nothing.
 Texts are left out, too."""
+
+SCRIPTED = ("stt", "llm", "llm_url", "llm_model", "tts")
+"""Settings of engines that a server in real time has others for than one on a virtual clock can have."""
 
 _HEARING = (Role.VAD, Role.STT)
 
@@ -97,9 +101,17 @@ def tunable(engines: Mapping[Role, EngineSpec]) -> list[str]:
     return [*dict.fromkeys(of_turns + of_server), *of_engines]
 
 
+def own_vad(env: Mapping[str, str]) -> str:
+    """The VAD that a server here would have. Raises CliError."""
+    try:
+        return str(settled({}, env, defaults={"vad": DEFAULTS["vad"]}, flags_alone=SCRIPTED).engine(Role.VAD))
+    except SettingsError as error:
+        raise CliError(str(error), ExitCode.USAGE) from error
+
+
 def in_effect(names: Iterable[str], flags: Mapping[str, str], env: Mapping[str, str]) -> dict[str, object]:
     """What the settings are without being swept, as far as there is one value for all fixtures."""
-    settings = load(flags, env)
+    settings = settled(flags, env, flags_alone=SCRIPTED)
     engines = {
         role: registry.describe(role, flags.get(role.value) or DEFAULTS[role.value]).settings for role in _HEARING
     }

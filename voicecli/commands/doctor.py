@@ -96,6 +96,8 @@ async def _findings(asked: _Asked, clock: Clock) -> AsyncIterator[Finding]:
     yield _libraries()
     for finding in _extras():
         yield finding
+    for called, meant in servertrial.misspelt_here():
+        yield warning(called, "no setting is called that", f"did you mean {meant}?")
     settings = servertrial.settings({"port": asked.port})
     async for trial in servertrial.engine_trials(settings, clock):
         subject = f"{trial.role} {trial.engine}"

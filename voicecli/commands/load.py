@@ -24,6 +24,7 @@ from voicecli.load.loadrun import Arrival, On, Plan, document, measured
 from voicecli.load.shift import Script, prepared
 from voicecli.load.worker import MAX_OPEN
 from voicecli.reports.outfile import outfile
+from voicecli.serversettings import warn_of_misspelt
 
 TOKEN_ENV = "VOICECLI_TOKEN"
 MAX_SESSIONS = 10_000
@@ -110,6 +111,9 @@ def load(
     of each stage, and whether the generator itself was the bottleneck; then the knee: the first level at which callers
     get certainly worse service than at the first one. Voice-to-voice counts from when a call was meant to begin.
 
+    The own server is as `voicecli serve` would have it: flags, then VOICECLI_... variables, then the TOML file that
+    VOICECLI_CONFIG names.
+
     Exit codes: 0 good, 1 a budget missed or not measured, or no call answered at all, 2 usage, 3 no connection, 4 the
     server broke the protocol, 5 the own server could not start, 130 interrupted.
     """
@@ -138,6 +142,8 @@ def load(
         call=prepared(scripts, settings),
         budgets=_budgets(budget or []),
     )
+    if url is None:
+        warn_of_misspelt(os.environ)
     # Standard output is for the document alone, where it is asked for there.
     console = Console(stderr=file is not None and file.is_stdout, highlight=False)
     done = run_precisely(measured(plan, Console(stderr=True, highlight=False)))

@@ -29,6 +29,7 @@ from voicecli.reports.documents import outputs, write
 from voicecli.reports.html.page import replay_page
 from voicecli.reports.outfile import outfile
 from voicecli.serverflags import as_given, asked_of_server, of_turns, option, without_effect
+from voicecli.serversettings import warn_of_misspelt
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
 
@@ -188,9 +189,9 @@ def replay(
     Sends each fixture in real time as a live caller would, hears the reply, and says for each turn what the time
     between the end of speech and the first sound of the answer went into. Without --url it starts a server of its own.
 
-    Turn-taking is as `voicecli serve` would have it: flags, then VOICECLI_... variables. What fixture.toml asks for
-    itself wins over both. A server at --url is asked for --silence-ms, --endpointing, --barge-in and --barge-in-ms; the
-    other settings have to be made there.
+    The own server is as `voicecli serve` would have it: flags, then VOICECLI_... variables, then the TOML file that
+    VOICECLI_CONFIG names. What fixture.toml asks for itself wins over all of them. A server at --url is asked for
+    --silence-ms, --endpointing, --barge-in and --barge-in-ms; the other settings have to be made there.
 
     Exit codes: 0 good, 1 an expectation or a budget failed, or a regression, 2 usage, 3 no connection, 4 the server
     broke the protocol, 5 the own server could not start, 6 no verdict, where --require-verdict asks for one.
@@ -265,6 +266,7 @@ def replay(
         print(f"voicecli: {sentence}", file=sys.stderr)
     if url is None:
         flags |= turns
+        warn_of_misspelt(os.environ)
     here = Target(url, flags, "candidate" if versus else "", afterwards.admit)
     targets = [other_side(versus, url, flags), here] if versus else [here]
     network = str(plan.link) if plan.link else UNSET

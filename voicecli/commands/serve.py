@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from rich.table import Table
 from voicecli import __version__, qrcode
 from voicecli.exits import CliError, ExitCode
 from voicecli.serverflags import option
+from voicecli.serversettings import settled
 from voiceserver import logs
 from voiceserver.completeness import is_lead
 from voiceserver.engines.roles import EngineError
@@ -25,12 +25,11 @@ from voiceserver.engines.spec import SpecError
 from voiceserver.network import is_loopback
 from voiceserver.origins import ANY
 from voiceserver.server import ServerError, VoiceServer
-from voiceserver.settings import ENV_PREFIX, AuthMode, ServerSettings, SettingsError, TlsMode, load, misspelt
+from voiceserver.settings import CONFIG_ENV, AuthMode, ServerSettings, SettingsError, TlsMode, misspelt
 from voiceserver.words import words_of
 from voicewire import SUBPROTOCOL
 from voicewire.clock import SystemClock
 
-CONFIG_ENV = f"{ENV_PREFIX}CONFIG"
 SHORT_TOKEN = 16
 """Characters; a shorter one can be guessed by trying."""
 
@@ -95,7 +94,7 @@ def serve(
     """
     flags = {name: value for name, value in locals().items() if name in ServerSettings.__struct_fields__}
     try:
-        settings = _settings(flags, config)
+        settings = settled(flags, os.environ, config=config)
         logs.configure(settings.log_level, settings.log_format)
         asyncio.run(_serve(settings, as_json=as_json))
     except (SettingsError, SpecError) as error:
@@ -103,18 +102,6 @@ def serve(
     except (EngineError, ServerError) as error:
         raise CliError(str(error), ExitCode.SERVER_FAILED) from error
     return ExitCode.GOOD
-
-
-def _settings(flags: dict[str, object], config: str | None) -> ServerSettings:
-    path, called = (config, "--config") if config else (os.environ.get(CONFIG_ENV), CONFIG_ENV)
-    if not path:
-        return load(flags, os.environ)
-    try:
-        toml = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise SettingsError(f"{called}: {path}: {reason}") from None
-    return load(flags, os.environ, toml, toml_name=path)
 
 
 async def _serve(settings: ServerSettings, *, as_json: bool) -> None:
@@ -186,7 +173,8 @@ def _tell(server: VoiceServer, settings: ServerSettings) -> None:
     _show_code(console, server, settings)
     if server.fingerprint is None:  # replay would have to be told whom to trust
         # On a line of its own it fits into 80 columns.
-        console.print(f"Try it:\n  voicecli replay fixtures/question-weather --url {server.url}", soft_wrap=True)
+        proof = "" if server.auth is AuthMode.NONE else " --token TOKEN"
+        console.print(f"Try it:\n  voicecli replay fixtures/question-weather --url {server.url}{proof}", soft_wrap=True)
     console.print("Ctrl-C stops it.")
 
 
@@ -223,6 +211,8 @@ def _warnings(server: VoiceServer, settings: ServerSettings) -> Iterator[str]:
                 "without TLS, what is said can be listened to on the way, and browsers of other machines give the "
                 "page no microphone: --tls self-signed, --tls-cert, or a proxy in front with --trust-proxy."
             )
+    elif settings.trust_proxy and server.auth is AuthMode.NONE:
+        yield "everybody whom the proxy lets through may use the server (--trust-proxy without --token or --auth jwt)."
     elif settings.tls is TlsMode.SELF_SIGNED:
         yield f"only this machine can reach {settings.host}; for a phone on the same network add --host 0.0.0.0."
     if ANY in settings.allow_origin:

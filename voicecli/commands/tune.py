@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from voicecli.tuning.study import Begin, Study
 
 _ENV = "VOICECLI_"
-_NOT_TUNED = {f"{_ENV}{name}" for name in ("VAD", "STT", "LLM", "LLM_URL", "LLM_MODEL", "TTS")}
-"""Engines of a server in real time: here they are scripted, but for the VAD."""
-
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 
 
@@ -39,10 +36,16 @@ def tune(
     tolerance: Annotated[
         str, typer.Option(metavar="%", help="Share of the utterances that the setting to choose may cut off.")
     ] = "5%",
-    vad: Annotated[str | None, typer.Option(metavar="ENGINE", help="VAD to hear with. [default: silero]")] = None,
+    vad: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="VAD to hear with. [default: that of serve]")
+    ] = None,
     stt: Annotated[
         str | None,
-        typer.Option(metavar="ENGINE", help="Recogniser, on the virtual clock. [default: scripted(final=150ms)]"),
+        typer.Option(
+            metavar="ENGINE",
+            help="Recogniser, on the virtual clock, which that of `serve` cannot be on. [default:"
+            " scripted(final=150ms)]",
+        ),
     ] = None,
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document; - is standard output.")
@@ -77,7 +80,9 @@ def tune(
     from msgspec import UNSET
     from rich.console import Console
 
+    from voicecli.calls.virtualsettings import own_vad
     from voicecli.reports.outfile import outfile
+    from voicecli.serversettings import warn_of_misspelt
     from voicecli.tuning import page, picture
     from voicecli.tuning.document import cut_utterances
     from voicecli.tuning.report import report
@@ -94,13 +99,14 @@ def tune(
     if len(on_stdout) > 1:
         raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
     folder = _folder(save_audio)
-    engines = {"vad": vad or os.environ.get(f"{_ENV}VAD"), "stt": stt}
+    warn_of_misspelt(os.environ)
+    engines = {"vad": vad or own_vad(os.environ), "stt": stt}
     asked = Asked(
         fixtures=fixture,
         sweep=sweep or [],
         tolerance=_share(tolerance),
         engines={role: engine for role, engine in engines.items() if engine},
-        env={name: value for name, value in os.environ.items() if name.startswith(_ENV) and name not in _NOT_TUNED},
+        env={name: value for name, value in os.environ.items() if name.startswith(_ENV)},
         jobs=jobs,
         with_clips=html is not None or folder is not None,
     )

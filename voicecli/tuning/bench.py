@@ -9,7 +9,7 @@ from msgspec import structs
 from voicecli.calls.call import CallSettings, turn_detection
 from voicecli.calls.take import Take
 from voicecli.calls.virtualcall import VirtualServer
-from voicecli.calls.virtualsettings import DEFAULTS, Tried, tried
+from voicecli.calls.virtualsettings import DEFAULTS, SCRIPTED, Tried, tried
 from voicecli.exits import CliError, ExitCode
 from voicecli.fixtures import fixture as fixtures
 from voicecli.fixtures.fixture import TOML_NAME, Fixture, FixtureError, Kind, When
@@ -74,7 +74,8 @@ class Bench:
         if key not in self._servers:
             flags = self._as_tried(setting).flags
             llm = DEFAULTS["llm"] if whole_reply else SHORT_REPLY
-            self._servers[key] = VirtualServer({**flags, "llm": llm, "tts": DEFAULTS["tts"]}, self._env)
+            chosen = {**flags, "llm": llm, "tts": DEFAULTS["tts"]}
+            self._servers[key] = VirtualServer(chosen, self._env, flags_alone=SCRIPTED)
         return self._servers[key]
 
     def _as_tried(self, setting: int) -> Tried:

@@ -35,6 +35,17 @@ def test_a_server_of_its_own_listens_on_a_free_port_of_this_machine(monkeypatch:
     assert local.told.fixed_silence_ms == 450
 
 
+def test_it_is_as_the_file_says_that_the_environment_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("silence_ms = 450\nhost = '0.0.0.0'\nport = 80\ntoken = 'one'")
+    monkeypatch.setenv("VOICECLI_CONFIG", str(config))
+    assert asyncio.run(served(SCRIPTED)).told.silence_ms == 450
+    monkeypatch.setenv("VOICECLI_CONFIG", "none.toml")
+    with pytest.raises(CliError, match=r"^VOICECLI_CONFIG: none.toml: No such file or directory$") as refused:
+        asyncio.run(served(SCRIPTED))
+    assert refused.value.exit_code is ExitCode.USAGE
+
+
 def test_a_silence_that_depends_on_the_words_is_none_that_ends_every_turn() -> None:
     told = asyncio.run(served(SCRIPTED)).told
     assert (told.endpointing, told.silence_ms, told.fixed_silence_ms) == ("adaptive", 600, None)

@@ -112,6 +112,8 @@ def test_a_recogniser_hears_no_words_in_a_noise_and_those_of_an_echo() -> None:
             r"--end-of-turn smart-turn works in real time.* such as 'scripted\(probability=0.9",
         ),
         ({"tts": "scripted(rate=1)"}, {}, "rate must be"),
+        ({"end_of_turn": "scripted(probability=2)"}, {}, "--end-of-turn scripted: probability must be"),
+        ({}, {"VOICECLI_CONFIG": "none.toml"}, "VOICECLI_CONFIG: none.toml: No such file"),
         ({"pipeline": "sideways"}, {}, "--pipeline"),
     ],
 )
@@ -121,6 +123,15 @@ def test_what_cannot_run_on_a_virtual_clock_is_refused(
     with pytest.raises(CliError, match=told) as caught:
         VirtualServer(flags, env)
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_the_file_that_the_environment_names_is_heard_but_where_flags_alone_are(tmp_path: Path) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("silence_ms = 900\ntts = 'scripted(ttfb=200ms)'")
+    env = {"VOICECLI_CONFIG": str(config)}
+    heard, unheard = VirtualServer({}, env), VirtualServer({}, env, flags_alone=("tts",))
+    assert [server.told.silence_ms for server in (heard, unheard)] == [900, 900]
+    assert [server.engines.tts.settings["ttfb"] for server in (heard, unheard)] == [200, 100]
 
 
 def test_an_engine_of_a_role_that_may_be_left_out_is_told_to_no_client() -> None:

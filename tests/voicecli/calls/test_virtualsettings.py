@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from voicecli.calls.virtualsettings import (
@@ -5,6 +7,7 @@ from voicecli.calls.virtualsettings import (
     delay_ms,
     in_effect,
     known_vad,
+    own_vad,
     scripted,
     tried,
     tunable,
@@ -87,3 +90,14 @@ def test_what_is_in_effect_comes_from_the_environment_the_engine_or_the_default(
         "vad.level": -30.0,
         "stt.final": 150.0,
     }
+
+
+def test_the_vad_of_a_server_here_is_asked_for_without_its_other_engines(tmp_path: Path) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("vad = {engine = 'energy', level = -50}\nstt = 'pocketsphinx'")
+    assert own_vad({}) == "silero"
+    assert own_vad({"VOICECLI_VAD": "energy", "VOICECLI_LLM_URL": "x"}) == "energy"
+    assert own_vad({"VOICECLI_CONFIG": str(config)}).startswith("energy(level=")
+    with pytest.raises(CliError, match=r"VOICECLI_CONFIG: none\.toml") as refused:
+        own_vad({"VOICECLI_CONFIG": "none.toml"})
+    assert refused.value.exit_code is ExitCode.USAGE

@@ -126,6 +126,14 @@ def test_everything_is_looked_at(machine: Machine, capsys: pytest.CaptureFixture
     assert machine.opened == [("Headset", "Headset")]
 
 
+def test_a_variable_that_nobody_reads_is_told(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICECLI_SILNECE_MS", "3000")
+    found = examined(capsys)["VOICECLI_SILNECE_MS"]
+    assert (found["verdict"], found["advice"]) == ("warning", "did you mean VOICECLI_SILENCE_MS?")
+
+
 def test_every_extra_is_told_by_the_name_to_install_it_by(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.missing = {"segno"}
     found = examined(capsys)

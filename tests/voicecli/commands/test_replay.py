@@ -218,6 +218,21 @@ def test_turn_taking_is_set_by_flags_and_told_in_the_document(
     assert told in capfd.readouterr().err
 
 
+def test_the_own_server_is_as_the_environment_and_its_file_say_and_what_nobody_reads_is_told(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written, config = tmp_path / "replay.json", tmp_path / "serve.toml"
+    config.write_text("silence_ms = 450")
+    monkeypatch.setenv("VOICECLI_CONFIG", str(config))
+    monkeypatch.setenv("VOICECLI_SPECULATOIN", "false")
+    main(["replay", str(tone), "--virtual", "--json", str(written)])
+    assert json.loads(written.read_text())["server"]["silence_ms"] == 450
+    assert "no setting is called VOICECLI_SPECULATOIN; did you mean VOICECLI_SPECULATION?" in capfd.readouterr().err
+    monkeypatch.setenv("VOICECLI_CONFIG", "none.toml")
+    assert main(["replay", str(tone), "--virtual"]) == ExitCode.USAGE
+    assert "voicecli: VOICECLI_CONFIG: none.toml: No such file or directory\n" in capfd.readouterr().err
+
+
 def test_a_server_elsewhere_is_asked_for_turn_taking(tone: Path, tmp_path: Path) -> None:
     written = tmp_path / "run.json"
     (tone / "fixture.toml").write_text(TOML.replace("silence_ms = 200", ""))

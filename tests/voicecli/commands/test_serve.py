@@ -184,6 +184,14 @@ def test_it_tells_on_stderr_where_it_is_and_what_it_runs_on(
     ]
 
 
+def test_what_to_try_has_a_token_where_one_is_asked_for(
+    server: type[StoppedServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.auth = AuthMode.TOKEN
+    main(["serve", "--token", "0123456789abcdef"])
+    assert f"fixtures/question-weather --url {server.url} --token TOKEN\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -308,6 +316,11 @@ def test_on_a_terminal_a_phone_reads_the_address_and_the_token_from_a_code(
             "--tls self-signed",
             AuthMode.NONE,
             "only this machine can reach 127.0.0.1; for a phone on the same network add --host 0.0.0.0.",
+        ),
+        (
+            "--trust-proxy",
+            AuthMode.NONE,
+            "everybody whom the proxy lets through may use the server (--trust-proxy without --token or --auth jwt).",
         ),
         (
             "--allow-origin *",

@@ -63,10 +63,20 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert error.count("\n") == 1
 
 
-def test_engines_that_the_environment_names_for_a_real_server_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_that_a_real_server_has_are_left_alone_but_for_its_vad(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("llm = 'openai'\nllm_url = 'http://127.0.0.1:1'\nvad = 'energy'")
+    monkeypatch.setenv("VOICECLI_CONFIG", str(config))
     monkeypatch.setenv("VOICECLI_STT", "pocketsphinx")
     monkeypatch.setenv("VOICECLI_TTS", "espeak")
-    assert main(["tune", PAUSE, "--sweep", "silence_ms=900"]) == ExitCode.GOOD
+    monkeypatch.setenv("VOICECLI_SPECULATOIN", "no")
+    assert main(["tune", PAUSE, "--sweep", "silence_ms=900", "--json", "-"]) == ExitCode.GOOD
+    told = capsys.readouterr()
+    engines = json.loads(told.out)["engines"]
+    assert (engines["vad"]["name"], engines["stt"]["name"]) == ("energy", "scripted")
+    assert "did you mean VOICECLI_SPECULATION?" in told.err
 
 
 def command(*arguments: str) -> list[str]:
