@@ -35,6 +35,28 @@ def stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
+def unwound_by_signals() -> Iterator[None]:
+    """Let a polite kill or a closed terminal end what goes on as Ctrl-C does, so that it leaves nothing behind; the
+    process ends with the code that a shell has for the signal. A second one ends it as it would have otherwise."""
+    before = {number: signal.getsignal(number) for number in SIGNALS if number is not signal.SIGINT}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        restore()
+        raise SystemExit(128 + number)
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+@contextmanager
 def stopped_by_enter(stop: Callable[[], object]) -> Iterator[bool]:
     """Call `stop` when a line is typed, where somebody can type one; gives whether that is so."""
     # On Windows a loop can wait for sockets only.

@@ -4,11 +4,12 @@ import pty
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from voicecli.stopping import SIGNALS, stopped_by_enter, stopped_by_signals
+from voicecli.stopping import SIGNALS, stopped_by_enter, stopped_by_signals, unwound_by_signals
 
 PATIENCE_S = 20
 
@@ -51,6 +52,15 @@ def test_a_second_signal_ends_the_process_as_ever() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
     assert stopped == [1]
+
+
+@pytest.mark.parametrize("number", [each for each in SIGNALS if each is not signal.SIGINT], ids=lambda each: each.name)
+def test_what_goes_on_is_unwound_by_a_signal_before_the_process_ends(number: signal.Signals) -> None:
+    before, unwound = signal.getsignal(number), []
+    with pytest.raises(SystemExit) as ended, unwound_by_signals(), ExitStack() as going_on:
+        going_on.callback(lambda: unwound.append(signal.getsignal(number)))
+        os.kill(os.getpid(), number)
+    assert (ended.value.code, unwound) == (128 + number, [before])
 
 
 def test_enter_stops_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from voicecli.client.memorywire import wire
 from voicecli.client.transport import CallError
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
-from voicecli.fixtures.fixture import Fixture
+from voicecli.fixtures.fixture import TOML_NAME, Fixture, Kind, words
 from voicecli.fixtures.microphone import Recording
 from voicecli.fixtures.truth import SpokenTruth
 from voicecli.serversettings import settled
@@ -84,6 +84,18 @@ class VirtualServer:
         """As clients are told of them."""
         return self._told
 
+    def check(self, fixture: Fixture) -> None:
+        """Raises CliError for one that has no words to be heard, where the recogniser hears those of the fixture."""
+        if not self._hears_words:
+            return
+        for number, utterance in enumerate(fixture.utterances, start=1):
+            if utterance.kind is Kind.SPEECH and not words(utterance.text):
+                raise CliError(
+                    f"{fixture.folder / TOML_NAME}: utterance {number} has no text, which is what a scripted recogniser"
+                    " hears; write there what is said",
+                    ExitCode.USAGE,
+                )
+
     def take(
         self,
         fixture: Fixture,
@@ -95,6 +107,7 @@ class VirtualServer:
 
         Raises CliError.
         """
+        self.check(fixture)
         logs.configure(LogLevel.WARNING, LogFormat.TEXT)
         loop = VirtualLoop()
         try:
@@ -135,17 +148,22 @@ class VirtualServer:
             return self._settings
         return structs.replace(self._settings, llm=EngineSpec(llm.name, {"now": WALL_TIME, **llm.settings}))
 
+    @property
+    def _hears_words(self) -> bool:
+        """Of the fixture: the recogniser is scripted, and has no script of its own."""
+        spec = self._specs[Role.STT]
+        return spec.name == "scripted" and "text" not in spec.settings
+
     def _hearing(self, truth: SpokenTruth) -> ScriptedStt | None:
         """A scripted recogniser without a script of its own: hears the words of what is said in the call."""
-        spec = self._specs[Role.STT]
-        if spec.name != "scripted" or "text" in spec.settings:
+        if not self._hears_words:
             return None
 
         def said(start_s: float, end_s: float) -> Spoken:
             start_ns, end_ns = round(start_s * NS_PER_S), round(end_s * NS_PER_S)
             return Spoken(truth.words_between(start_ns, end_ns), truth.utterance_by(end_ns))
 
-        return ScriptedStt(spec.convert(ScriptedStt.Settings), said)
+        return ScriptedStt(self._specs[Role.STT].convert(ScriptedStt.Settings), said)
 
 
 def _check(role: Role, spec: EngineSpec) -> None:

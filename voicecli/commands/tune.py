@@ -83,6 +83,7 @@ def tune(
     from voicecli.calls.virtualsettings import own_vad
     from voicecli.reports.outfile import outfile
     from voicecli.serversettings import warn_of_misspelt
+    from voicecli.stopping import unwound_by_signals
     from voicecli.tuning import page, picture
     from voicecli.tuning.document import cut_utterances
     from voicecli.tuning.report import report
@@ -112,7 +113,7 @@ def tune(
     )
     # Standard output is for a document alone, where one is asked for there.
     console = Console(stderr=bool(on_stdout), highlight=False)
-    with _progress() as begin:
+    with unwound_by_signals(), _progress() as begin:
         study = studied(asked, begin)
     for part in report(study.document):
         console.print(part)

@@ -56,6 +56,11 @@ class Bench:
         self._tried: dict[int, Tried] = {}
         self._servers: dict[tuple[int, bool], VirtualServer] = {}
 
+    def check(self) -> None:
+        """Raises CliError for a fixture that cannot be called."""
+        for each in self._planned:
+            self.server(0).check(each.fixture)
+
     def results(self, setting: int, fixture: int) -> list[UtteranceResult]:
         """Raises CliError."""
         taken = self._take(setting, fixture)

@@ -129,7 +129,7 @@ def _clip(setting: int, fixture: int, utterance: int) -> Clip:
 
 def _gathered(futures: Sequence[Future[Result]], tell: Advance) -> list[Result]:
     for future in futures:
-        future.add_done_callback(lambda _: tell())
+        future.add_done_callback(lambda done: None if done.cancelled() else tell())
     try:
         wait(futures, return_when=FIRST_EXCEPTION)
         failed = next((future for future in futures if future.done() and future.exception()), None)

@@ -67,6 +67,7 @@ def studied(asked: Asked, begin: Begin) -> Study:
             ExitCode.USAGE,
         )
     bench = Bench(kept, tries, asked.engines, asked.env)
+    bench.check()
     engines = _engines(bench, parameters)
     current = in_effect([parameter.name for parameter in parameters], asked.engines, asked.env)
     labels = {each.label for each in kept}

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from voicecli.calls.call import CallSettings
 from voicecli.calls.take import Take
@@ -160,6 +161,17 @@ def test_a_token_in_the_environment_is_for_other_clients() -> None:
         fixture, record(fixture), CallSettings()
     )
     assert take.document.failures == ()
+
+
+def test_a_caller_whose_words_nobody_wrote_is_refused_where_they_are_what_is_heard() -> None:
+    fixture = fixtures.load(FIXTURES / "numbers")
+    drafted = replace(fixture, utterances=tuple(replace(each, text=" ") for each in fixture.utterances))
+    told = rf"{fixture.folder}/fixture.toml: utterance 1 has no text, which is what a scripted recogniser hears; write"
+    with pytest.raises(CliError, match=told) as refused:
+        VirtualServer({}, {}).take(drafted, record(drafted), CallSettings())
+    assert refused.value.exit_code is ExitCode.USAGE
+    VirtualServer({"stt": "scripted(text='one two')"}, {}).check(drafted)
+    VirtualServer({}, {}).check(fixtures.load(FIXTURES / "silence"))
 
 
 def test_what_the_server_sends_can_be_watched() -> None:

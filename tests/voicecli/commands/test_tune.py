@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -104,8 +105,13 @@ def test_another_process_writes_the_same_document() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal of a terminal to a group of processes")
 @pytest.mark.usefixtures("heeds_ctrl_c")
-def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
-    # The signal of a terminal, once the first call has come back.
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [("killpg(0, signal.SIGINT)", ExitCode.INTERRUPTED), ("kill(os.getpid(), signal.SIGTERM)", 128 + signal.SIGTERM)],
+    ids=["ctrl-c", "a polite kill"],
+)
+def test_a_signal_ends_every_process_without_a_word(tmp_path: Path, sent: str, code: int) -> None:
+    # It comes once the first call has come back.
     script = tmp_path / "sweep.py"
     script.write_text(
         "import os, signal, sys\n"
@@ -113,7 +119,7 @@ def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
         "from voicecli.tuning import pool\n"
         "whole = pool._gathered\n"
         "def gathered(futures, tell):\n"
-        "    futures[0].add_done_callback(lambda _: os.killpg(0, signal.SIGINT))\n"
+        f"    futures[0].add_done_callback(lambda _: os.{sent})\n"
         "    return whole(futures, tell)\n"
         "if __name__ == '__main__':\n"
         "    pool._gathered = gathered\n"
@@ -127,5 +133,6 @@ def test_ctrl_c_ends_every_process_without_a_word(tmp_path: Path) -> None:
         timeout=120,
         start_new_session=True,
     )
-    assert (ended.returncode, ended.stdout) == (ExitCode.INTERRUPTED, "")
+    assert (ended.returncode, ended.stdout) == (code, "")
     assert [line for line in ended.stderr.splitlines() if not line.startswith("calls: ")] == []
+    assert "21 of 21" not in ended.stderr

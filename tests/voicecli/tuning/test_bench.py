@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from voicecli.exits import CliError
 from voicecli.tuning.bench import Bench, Labelled, found, planned
@@ -48,6 +49,15 @@ def test_the_clip_has_a_tick_where_the_turn_was_taken_and_the_caller_beside_it()
     assert sound.samples[at - 480 : at, 1].any() == False  # noqa: E712  a numpy truth
     assert abs(sound.samples[at : at + 1440, 1].astype(int)).max() > 5000
     assert abs(sound.samples[: at - 24_000, 0].astype(int)).max() > 5000
+
+
+def test_a_caller_whose_words_nobody_wrote_is_refused_before_any_is_called() -> None:
+    known, drafted = planned(found([FIXTURES / "numbers", FIXTURES / "pause-700ms"]))
+    wordless = [structs.replace(each, text="") for each in drafted.fixture.utterances]
+    drafted = drafted._replace(fixture=structs.replace(drafted.fixture, utterances=tuple(wordless)))
+    Bench([known], [()], {}, {}).check()
+    with pytest.raises(CliError, match="utterance 1 has no text"):
+        Bench([known, drafted], [()], {}, {}).check()
 
 
 def copied(to: Path, *names: str) -> None:

@@ -1,3 +1,4 @@
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,27 @@ def test_a_process_that_was_killed_is_told_of(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pool, "wait", broken)
     with pytest.raises(CliError, match="try again with --jobs 1"):
         Pool(Dead()).results(JOBS, lambda: None)  # type: ignore[arg-type]
+
+
+def test_a_job_that_is_never_begun_is_not_told_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Future[Any]] = []
+    told: list[int] = []
+
+    class Idle:
+        def submit(self, *_: Any) -> Future[Any]:
+            begun.append(Future())
+            return begun[-1]
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        begun[0].set_result([])
+        for future in begun[1:]:
+            future.cancel()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Pool(Idle()).results(JOBS, lambda: told.append(1))  # type: ignore[arg-type]
+    assert told == [1]
 
 
 @pytest.mark.parametrize(
