@@ -57,9 +57,14 @@ def test_a_second_signal_ends_the_process_as_ever() -> None:
 @pytest.mark.parametrize("number", [each for each in SIGNALS if each is not signal.SIGINT], ids=lambda each: each.name)
 def test_what_goes_on_is_unwound_by_a_signal_before_the_process_ends(number: signal.Signals) -> None:
     before, unwound = signal.getsignal(number), []
-    with pytest.raises(SystemExit) as ended, unwound_by_signals(), ExitStack() as going_on:
-        going_on.callback(lambda: unwound.append(signal.getsignal(number)))
-        os.kill(os.getpid(), number)
+
+    def killed() -> None:
+        with unwound_by_signals(), ExitStack() as going_on:
+            going_on.callback(lambda: unwound.append(signal.getsignal(number)))
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(SystemExit) as ended:
+        killed()
     assert (ended.value.code, unwound) == (128 + number, [before])
 
 

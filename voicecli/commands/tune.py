@@ -81,7 +81,7 @@ def tune(
     from rich.console import Console
 
     from voicecli.calls.virtualsettings import own_vad
-    from voicecli.reports.outfile import outfile
+    from voicecli.reports.outfile import outfile, refuse_shared
     from voicecli.serversettings import warn_of_misspelt
     from voicecli.stopping import unwound_by_signals
     from voicecli.tuning import page, picture
@@ -96,9 +96,7 @@ def tune(
     }
     names = (("--json", json), ("--svg", svg), ("--html", html))
     files = [file for flag, name in names if (file := outfile(flag, name)) is not None]
-    on_stdout = [file.flag for file in files if file.is_stdout]
-    if len(on_stdout) > 1:
-        raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
+    refuse_shared(files)
     folder = _folder(save_audio)
     warn_of_misspelt(os.environ)
     engines = {"vad": vad or own_vad(os.environ), "stt": stt}
@@ -112,7 +110,7 @@ def tune(
         with_clips=html is not None or folder is not None,
     )
     # Standard output is for a document alone, where one is asked for there.
-    console = Console(stderr=bool(on_stdout), highlight=False)
+    console = Console(stderr=any(file.is_stdout for file in files), highlight=False)
     with unwound_by_signals(), _progress() as begin:
         study = studied(asked, begin)
     for part in report(study.document):

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Run
 from voicecli.reports.judged import Judged
 from voicecli.reports.junit import junit
 from voicecli.reports.markdown import markdown
 from voicecli.reports.otlp import otlp
-from voicecli.reports.outfile import OutFile, outfile
+from voicecli.reports.outfile import OutFile, outfile, refuse_shared
 from voicecli.reports.trace import trace
 
 _WRITERS: dict[str, Callable[[Run, Judged | None], bytes]] = {
@@ -21,12 +20,10 @@ _WRITERS: dict[str, Callable[[Run, Judged | None], bytes]] = {
 
 
 def outputs(named: Mapping[str, str | None], *others: OutFile | None) -> list[OutFile]:
-    """Files by option; None was not given. `others` are written by others, but want no file of these. Raises CliError
+    """Files by option; None was not given. `others` are written by others, but to no place of these. Raises CliError
     for what cannot be written."""
     files = [file for flag, name in named.items() if (file := outfile(flag, name)) is not None]
-    on_stdout = [file.flag for file in (*files, *others) if file is not None and file.is_stdout]
-    if len(on_stdout) > 1:
-        raise CliError(f"{' and '.join(on_stdout)} both want standard output; give one a file", ExitCode.USAGE)
+    refuse_shared((*files, *others))
     return files
 
 

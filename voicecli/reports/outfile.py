@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,22 @@ def outfile(flag: str, name: str | None) -> OutFile | None:
     if path.is_dir() or not all(os.access(each, os.W_OK) for each in touched):
         raise CliError(f"{flag} {name}: cannot be written; name a file in a folder that is there", ExitCode.USAGE)
     return OutFile(flag, name)
+
+
+def refuse_shared(files: Sequence[OutFile | None]) -> None:
+    """Where two go to one place, one would be all that is left. None was not given. Raises CliError."""
+    places: dict[object, OutFile] = {}
+    for file in files:
+        if file is None or (not file.is_stdout and _is_special(Path(file.name))):
+            continue
+        other = places.setdefault(_STDOUT if file.is_stdout else Path(file.name).resolve(), file)
+        if other is not file:
+            sentence = (
+                f"{other.flag} and {file.flag} both want standard output; give one a file"
+                if file.is_stdout
+                else f"{other.flag} and {file.flag} both write {file.name}; give one another name"
+            )
+            raise CliError(sentence, ExitCode.USAGE)
 
 
 def _is_special(path: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voicecli.exits import CliError, ExitCode
-from voicecli.reports.outfile import outfile
+from voicecli.reports.outfile import outfile, refuse_shared
 
 
 def written(path: Path, data: bytes) -> None:
@@ -66,3 +66,16 @@ def test_what_cannot_be_written_is_refused_before(name: str, tmp_path: Path) -> 
         outfile("--x", str(tmp_path / name))
     assert refused.value.exit_code is ExitCode.USAGE
     assert outfile("--x", None) is None
+
+
+def test_two_that_go_to_one_place_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("x")
+    for one, other in (("x", "x"), ("x", "./x"), ("link", str(tmp_path / "x"))):
+        with pytest.raises(CliError, match=f"--a and --b both write {other}; give one another name") as refused:
+            refuse_shared([outfile("--a", one), None, outfile("--b", other)])
+        assert refused.value.exit_code is ExitCode.USAGE
+    with pytest.raises(CliError, match="--a and --b both want standard output; give one a file"):
+        refuse_shared([outfile("--a", "-"), outfile("--b", "-")])
+    refuse_shared([outfile("--a", "x"), outfile("--b", "y"), outfile("--c", "-")])
+    refuse_shared([outfile("--a", os.devnull), outfile("--b", os.devnull)])
