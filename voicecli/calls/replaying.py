@@ -16,7 +16,7 @@ from voicecli.calls.callaudio import save
 from voicecli.calls.localserver import LocalServer, elsewhere, local_server
 from voicecli.calls.plan import Plan, Planned
 from voicecli.calls.take import Take, take
-from voicecli.client.transport import BadUrl, CallError, NoVoicewire
+from voicecli.client.transport import BadUrl, CallError, NoVoicewire, address_of
 from voicecli.client.viewstate import ViewState
 from voicecli.exits import CliError, ExitCode
 from voicecli.figures.run import Server
@@ -179,6 +179,14 @@ def _as_cli_error(error: CallError) -> CliError:
             return CliError(str(error), ExitCode.PROTOCOL)
         case _:
             return CliError(str(error), ExitCode.NO_CONNECTION)
+
+
+def check_url(url: str) -> None:
+    """Raises CliError for what is no address of a server, before anything is made ready."""
+    try:
+        address_of(url)
+    except BadUrl as error:
+        raise _as_cli_error(error) from error
 
 
 def _keep(plan: Plan, taken: Take, label: str, number: int | None) -> None:

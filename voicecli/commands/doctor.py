@@ -1,6 +1,7 @@
 """`voicecli doctor`: what a conversation needs, looked at one by one, and what to do about what is missing."""
 
 import asyncio
+import os
 import platform
 import re
 import sys
@@ -14,11 +15,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from voicecli import checkup, servertrial
+from voicecli import checkup, proof, servertrial
 from voicecli.calls.eventloop import run_precisely
+from voicecli.calls.replaying import check_url
 from voicecli.checkup import Finding, Verdict, bad, good, warning
-from voicecli.client.transport import BadUrl, CallError, NoVoicewire, websocket
-from voicecli.exits import CliError, ExitCode
+from voicecli.client.transport import CallError, NoVoicewire, Refused, websocket
+from voicecli.exits import ExitCode
+from voicecli.greeting import greeted
 from voicecli.servertrial import PortState
 from voicecli.sound import devices, echometer
 from voicecli.sound.card import Card
@@ -38,6 +41,7 @@ _REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)(?:.*\bextra\s*==\s*['"]([^'"]+)[
 
 class _Asked(NamedTuple):
     url: str | None
+    token: str | None
     port: int | None
     with_sound: bool
     input_device: str | None
@@ -50,8 +54,9 @@ def doctor(
         bool, typer.Option("--no-sound", help="Play nothing: the echo is not measured, devices are only listed.")
     ] = False,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Also check the server at ws://HOST:PORT/voice.")
+        str | None, typer.Option(metavar="URL", help="Also check that the server at ws://HOST:PORT/voice takes you.")
     ] = None,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help=proof.HELP)] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65_535, metavar="N", help="The port to serve on. [default: that of serve]")
     ] = None,
@@ -70,7 +75,10 @@ def doctor(
 
     Exit codes: 0 nothing is bad, 1 something is, 2 usage.
     """
-    asked = _Asked(url, port, not no_sound, input_device, output_device)
+    if url is not None:
+        check_url(url)
+    shown = proof.token(token, os.environ)
+    asked = _Asked(url, shown, port, not no_sound, input_device, output_device)
     findings = run_precisely(_examine(asked, None if as_json else Console(highlight=False, markup=False)))
     verdict = checkup.worst(findings)
     if as_json:
@@ -102,12 +110,14 @@ async def _findings(asked: _Asked, clock: Clock) -> AsyncIterator[Finding]:
     async for trial in servertrial.engine_trials(settings, clock):
         subject = f"{trial.role} {trial.engine}"
         if trial.problem:
-            yield bad(subject, trial.problem, f"choose another one of `voicecli engines` with --{trial.role}")
+            flag = f"--{trial.role.replace('_', '-')}"
+            problem = trial.problem.removeprefix(f"{flag} {trial.engine}: ").removeprefix(f"{flag}: ")
+            yield bad(subject, problem, f"choose another one of `voicecli engines` with {flag}")
         else:
             yield good(subject, f"{trial.told}, in {trial.ms:.0f} ms", measured={"ms": trial.ms})
     yield await _port(settings.host, settings.port)
     if asked.url is not None:
-        yield await _server(asked.url, clock)
+        yield await _server(asked.url, asked.token, clock)
     async for finding in _sound(asked, clock):
         yield finding
 
@@ -172,18 +182,20 @@ async def _port(host: str, port: int) -> Finding:
         return warning(subject, "another program has it, or a voicecli server that wants TLS", other)
 
 
-async def _server(url: str, clock: Clock) -> Finding:
-    started_ns = clock.now_ns()
+async def _server(url: str, token: str | None, clock: Clock) -> Finding:
+    subject, started_ns = f"server {url}", clock.now_ns()
     try:
-        async with websocket(url):
+        async with websocket(url) as transport:
+            await greeted(transport, clock, token)
             took_ms = ms(clock.now_ns() - started_ns)
-            return good(f"server {url}", f"speaks {SUBPROTOCOL}, in {took_ms:.0f} ms", measured={"ms": took_ms})
-    except BadUrl as error:
-        raise CliError(str(error), ExitCode.USAGE) from error
+            return good(subject, f"speaks {SUBPROTOCOL}, in {took_ms:.0f} ms", measured={"ms": took_ms})
     except NoVoicewire as error:
-        return bad(f"server {url}", str(error), "the URL ends with /voice, and a proxy must let WebSockets through")
+        return bad(subject, str(error), "the URL ends with /voice, and a proxy must let WebSockets through")
+    except Refused as error:
+        problem, _, advice = str(error).partition("; ")
+        return bad(subject, problem, advice or "see what its log says")
     except CallError as error:
-        return bad(f"server {url}", str(error), "see whether it runs, and what its log says")
+        return bad(subject, str(error), "see whether it runs, and what its log says")
 
 
 async def _sound(asked: _Asked, clock: Clock) -> AsyncIterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
+from voicecli import proof
 from voicecli.calls.call import CallSettings, turn_detection
 from voicecli.calls.eventloop import run_precisely
 from voicecli.client.transport import BadUrl, address_of
@@ -26,7 +27,6 @@ from voicecli.load.worker import MAX_OPEN
 from voicecli.reports.outfile import outfile
 from voicecli.serversettings import warn_of_misspelt
 
-TOKEN_ENV = "VOICECLI_TOKEN"
 MAX_SESSIONS = 10_000
 
 Parsed = TypeVar("Parsed")
@@ -101,9 +101,7 @@ def load(
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
     ] = 30.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the arrivals.")] = 1,
-    token: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
-    ] = None,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help=proof.HELP)] = None,
 ) -> ExitCode:
     """Call with many callers at once, and find where the server bends.
 
@@ -126,7 +124,7 @@ def load(
     _refuse(url, arrival, rate, on, ray_address, workers, levels)
     file = outfile("--json", json)
     scripts = [_script(each) for path in fixture for each in fixtures.found_in(path)]
-    settings = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None)
+    settings = CallSettings(timeout_s=timeout, token=proof.token(token, os.environ))
     plan = Plan(
         scripts=scripts,
         sessions=levels,

@@ -11,13 +11,13 @@ import typer
 from msgspec import UNSET
 from rich.console import Console
 
-from voicecli import budgets
+from voicecli import budgets, proof
 from voicecli.baseline import Baseline, prepared
 from voicecli.calls import plan as plans
 from voicecli.calls.call import CallSettings
 from voicecli.calls.eventloop import run_precisely
 from voicecli.calls.plan import InputCodec, Plan
-from voicecli.calls.replaying import Target, replay_virtually
+from voicecli.calls.replaying import Target, check_url, replay_virtually
 from voicecli.calls.replaying import replay as replay_in_real_time
 from voicecli.calls.take import document
 from voicecli.client.transport import public_url
@@ -32,8 +32,6 @@ from voicecli.serverflags import as_given, asked_of_server, of_turns, option, wi
 from voicecli.serversettings import warn_of_misspelt
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
-
-TOKEN_ENV = "VOICECLI_TOKEN"
 
 
 def replay(
@@ -130,9 +128,7 @@ def replay(
     timeout: Annotated[
         float, typer.Option(min=0.1, max=3600, metavar="S", help="How long to wait for a reply while nothing comes.")
     ] = 30.0,
-    token: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
-    ] = None,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help=proof.HELP)] = None,
     save_as: Annotated[
         str | None, typer.Option("--save", metavar="NAME", help="Keep the run, as .voicecli/runs/NAME.json.")
     ] = None,
@@ -203,6 +199,8 @@ def replay(
     given = [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]
     if url is not None and given:
         raise CliError(f"{given[0]} is for the own server; leave it out, or leave --url out", ExitCode.USAGE)
+    if url is not None:
+        check_url(url)
     asked_for = {} if url is None else asked_of_server(turns, public_url(url))
     given += [as_given(name, value) for name, value in turns.items() if value is not None]
     if recorded is not None or changes:
@@ -253,7 +251,7 @@ def replay(
         save_versus=save_versus,
         require_verdict=require_verdict,
     )
-    call = CallSettings(timeout_s=timeout, token=token or os.environ.get(TOKEN_ENV) or None, turn_detection=asked_for)
+    call = CallSettings(timeout_s=timeout, token=proof.token(token, os.environ), turn_detection=asked_for)
     plan = Plan(
         plans.planned(fixture, codec),
         repeat,

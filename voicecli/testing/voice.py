@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from voicecli import proof
 from voicecli.calls.call import CallSettings, first_of, turn_detection
 from voicecli.calls.localserver import elsewhere
 from voicecli.calls.netproxy import Network
@@ -28,8 +29,6 @@ from voicewire.clock import SystemClock
 
 ATTEMPTS = 3
 """How often a call is placed until its own pace is kept."""
-
-TOKEN_ENV = "VOICECLI_TOKEN"
 
 
 class Voice:
@@ -130,7 +129,7 @@ class Voice:
         """The calls, and how many were placed again. Raises CliError, VoiceError."""
         call = CallSettings(
             timeout_s=settings.timeout_s,
-            token=os.environ.get(TOKEN_ENV) or None,
+            token=proof.token(None, os.environ),
             turn_detection=settings.turn_detection,
         )
         if settings.virtual:

@@ -13,6 +13,7 @@ import pytest
 
 from voicecli import servertrial
 from voicecli.__main__ import main
+from voicecli.client.transport import Refused
 from voicecli.commands import doctor as module
 from voicecli.exits import ExitCode
 from voicecli.servertrial import Trial
@@ -157,6 +158,10 @@ def test_an_engine_that_does_not_work_is_bad_and_fails_the_command(
     found = examined(capsys, code=ExitCode.EXPECTATION_FAILED)
     assert (found["stt pocketsphinx"]["verdict"], found["stt pocketsphinx"]["found"]) == ("bad", "the model is missing")
     assert "--stt" in str(found["stt pocketsphinx"]["advice"])
+    machine.trials = [Trial("end_of_turn", "scripted", 1.0, "", "--end-of-turn scripted: probability must be a number")]
+    found = examined(capsys, code=ExitCode.EXPECTATION_FAILED)
+    assert found["end_of_turn scripted"]["found"] == "probability must be a number"
+    assert found["end_of_turn scripted"]["advice"] == "choose another one of `voicecli engines` with --end-of-turn"
 
 
 def test_a_library_that_is_missing_is_bad(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,10 +239,26 @@ def test_a_voice_server_on_the_port_is_told_with_its_url(machine: Machine, capsy
 
 
 @pytest.mark.usefixtures("voice_server")
-def test_a_server_that_speaks_the_protocol_is_good(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    found = examined(capsys, "--url", "ws://host/voice")["server ws://host/voice"]
+def test_a_server_that_takes_a_session_is_good_and_one_that_refuses_is_bad(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def greeted(transport: None, clock: Clock, token: str | None) -> None:
+        if token != "sesame":
+            raise Refused("the token is not accepted; give its token with --token or in VOICECLI_TOKEN")
+
+    monkeypatch.setattr(module, "greeted", greeted)
+    url, subject = ("--url", "ws://host/voice"), "server ws://host/voice"
+    found = examined(capsys, *url, "--token", "sesame")[subject]
     assert found["verdict"] == "good"
     assert str(found["found"]).startswith("speaks voicewire.v1, in ")
+    refused = examined(capsys, *url, code=ExitCode.EXPECTATION_FAILED)[subject]
+    assert [refused[key] for key in ("verdict", "found", "advice")] == [
+        "bad",
+        "the token is not accepted",
+        "give its token with --token or in VOICECLI_TOKEN",
+    ]
+    monkeypatch.setenv("VOICECLI_TOKEN", "sesame,old")
+    assert examined(capsys, *url)[subject]["verdict"] == "good"
 
 
 def test_a_server_that_is_not_there_is_bad(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,5 +267,10 @@ def test_a_server_that_is_not_there_is_bad(machine: Machine, capsys: pytest.Capt
     assert "nothing listens" in str(found[f"server {url}"]["found"])
 
 
-def test_a_url_of_something_else_is_a_usage_error(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "--json", "--url", "http://127.0.0.1/"]) == ExitCode.USAGE
+def test_a_url_of_something_else_is_refused_before_anything_is_looked_at(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--url", "http://127.0.0.1/"]) == ExitCode.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is not a WebSocket URL" in told.err
