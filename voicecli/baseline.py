@@ -84,6 +84,13 @@ class Afterwards(NamedTuple):
         formats = format_obstacles(run, fixture.name, str(ready.input), str(ready.output))
         self._refuse((*engine_obstacles(run, engines), *formats))
 
+    def of_interrupted(self, calls: int, planned: int) -> "Afterwards":
+        """What is left to do where fewer calls were made than planned; says so."""
+        unsaved = [f"as {keep.path}" for keep in (self.keep, self.keep_versus) if keep is not None]
+        told = f"; nothing is saved {' or '.join(unsaved)}" if unsaved else ""
+        print(f"voicecli: interrupted after {calls} of {planned} calls{told}", file=sys.stderr)
+        return self._replace(keep=None, keep_versus=None)
+
     def _refuse(self, obstacles: tuple[str, ...]) -> None:
         if obstacles and not self.force:
             raise _incomparable(Incomparable(obstacles))

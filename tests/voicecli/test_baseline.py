@@ -260,3 +260,14 @@ def test_a_name_that_was_taken_during_the_calls_is_not_overwritten() -> None:
     with pytest.raises(CliError, match=r"--save: .*main.json is there already"):
         afterwards.conclude(BEFORE, Console(file=StringIO()))
     assert runfile.read(runfile.find("main")) == SLOWER
+
+
+def test_calls_that_were_interrupted_are_told_and_take_no_name(capsys: pytest.CaptureFixture[str]) -> None:
+    afterwards = prepared(*asked(save="main")).of_interrupted(3, 20)
+    assert afterwards.conclude(BEFORE, Console(file=StringIO())) is ExitCode.GOOD
+    prepared(*asked()).of_interrupted(1, 2)
+    assert capsys.readouterr().err == (
+        "voicecli: interrupted after 3 of 20 calls; nothing is saved as .voicecli/runs/main.json\n"
+        "voicecli: interrupted after 1 of 2 calls\n"
+    )
+    assert not Path(".voicecli/runs/main.json").exists()

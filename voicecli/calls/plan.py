@@ -52,6 +52,11 @@ class Plan(NamedTuple):
     """A folder that is there."""
     link: PlannedLink | None
 
+    @property
+    def calls(self) -> int:
+        """To each server."""
+        return self.repeat * len(self.fixtures)
+
 
 def planned(paths: Iterable[Path], codec: InputCodec | None = None) -> list[Planned]:
     """The fixtures at these paths and below, read; `codec` wins over what they are given as. Raises CliError."""

@@ -2,6 +2,7 @@
 turns.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -18,11 +19,12 @@ from voicecli.calls.plan import Plan, Planned
 from voicecli.calls.take import Take, take
 from voicecli.client.transport import BadUrl, CallError, NoVoicewire, address_of
 from voicecli.client.viewstate import ViewState
-from voicecli.exits import CliError, ExitCode
+from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.figures.run import Server
 from voicecli.fixtures.fixture import Fixture
 from voicecli.reports import report
 from voicecli.reports.liveview import LiveView
+from voicecli.stopping import stopped_by_signals
 from voicewire.clock import SystemClock
 from voicewire.messages import SessionReady
 
@@ -47,6 +49,17 @@ class Outcome(NamedTuple):
     server: Server
 
 
+class Replays(NamedTuple):
+    outcomes: list[Outcome]
+    """Of each server that was called."""
+    interrupted: bool = False
+    """A signal came before all was called."""
+
+    @property
+    def calls(self) -> int:
+        return sum(len(outcome.takes) for outcome in self.outcomes)
+
+
 class _Side(NamedTuple):
     target: Target
     local: LocalServer
@@ -62,20 +75,29 @@ def order(number: int, sides: int) -> Sequence[int]:
     return range(sides) if number % 2 else range(sides - 1, -1, -1)
 
 
-async def replay(targets: Sequence[Target], plan: Plan, console: Console) -> list[Outcome]:
-    """Call each target as often as planned; one outcome for each. Raises CliError."""
-    async with AsyncExitStack() as stack:
-        sides = [_Side(target, await stack.enter_async_context(_server(target, plan)), []) for target in targets]
-        for planned in plan.fixtures:
-            await _replay_one(planned, plan, sides, console)
-    if len(plan.fixtures) > 1:
+async def replay(targets: Sequence[Target], plan: Plan, console: Console) -> Replays:
+    """Call each target as often as planned; one outcome for each. Raises CliError.
+
+    A signal ends the calls: what there is by then is told, and where there is nothing, KeyboardInterrupt is raised.
+    """
+    try:
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            sides = [_Side(target, await stack.enter_async_context(_server(target, plan)), []) for target in targets]
+            calling = group.create_task(_call_all(plan, sides, console))
+            with stopped_by_signals(calling.cancel):
+                await asyncio.wait([calling])
+    except* CliError as failed:
+        raise cause_of(failed, CliError) from None
+    if not all(side.takes for side in sides):
+        raise KeyboardInterrupt
+    if len({taken.fixture.name for taken in sides[0].takes}) > 1:
         for side in sides:
             _label(side.target, console)
             console.print(report.summary(side.takes))
-    return [Outcome(side.takes, _described(side, plan)) for side in sides]
+    return Replays([Outcome(side.takes, _described(side, plan)) for side in sides], calling.cancelled())
 
 
-def replay_virtually(targets: Sequence[Target], plan: Plan, console: Console) -> list[Outcome]:
+def replay_virtually(targets: Sequence[Target], plan: Plan, console: Console) -> Replays:
     """One call to each target with each fixture, on a virtual clock. Raises CliError."""
     from voicecli.calls.virtualcall import VirtualServer
 
@@ -94,23 +116,31 @@ def replay_virtually(targets: Sequence[Target], plan: Plan, console: Console) ->
         if len(takes) > 1:
             console.print(report.summary(takes))
         outcomes.append(Outcome(takes, virtual.told))
-    return outcomes
+    return Replays(outcomes)
+
+
+async def _call_all(plan: Plan, sides: Sequence[_Side], console: Console) -> None:
+    for planned in plan.fixtures:
+        await _replay_one(planned, plan, sides, console)
 
 
 async def _replay_one(planned: Planned, plan: Plan, sides: Sequence[_Side], console: Console) -> None:
     before = [len(side.takes) for side in sides]
-    for number in range(1, plan.repeat + 1):
-        for index in order(number, len(sides)):
-            side = sides[index]
-            taken = await _take(planned, number, plan, side)
-            side.takes.append(taken)
-            _keep(plan, taken, side.target.label, number if plan.repeat > 1 else None)
-            if plan.repeat > 1:
-                console.print(report.call_line(taken, number, side.target.label))
-    for side, start in zip(sides, before, strict=True):
-        _label(side.target, console)
-        for part in _told(planned.fixture, side.takes[start:], side.local.told):
-            console.print(part)
+    try:
+        for number in range(1, plan.repeat + 1):
+            for index in order(number, len(sides)):
+                side = sides[index]
+                taken = await _take(planned, number, plan, side)
+                side.takes.append(taken)
+                _keep(plan, taken, side.target.label, number if plan.repeat > 1 else None)
+                if plan.repeat > 1:
+                    console.print(report.call_line(taken, number, side.target.label))
+    finally:  # also of calls that were ended there is something to tell
+        for side, start in zip(sides, before, strict=True):
+            if len(side.takes) > start:
+                _label(side.target, console)
+                for part in _told(planned.fixture, side.takes[start:], side.local.told):
+                    console.print(part)
 
 
 def _told(fixture: Fixture, takes: Sequence[Take], server: Server) -> Iterator[RenderableType]:

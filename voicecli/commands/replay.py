@@ -190,7 +190,8 @@ def replay(
     --silence-ms, --endpointing, --barge-in and --barge-in-ms; the other settings have to be made there.
 
     Exit codes: 0 good, 1 an expectation or a budget failed, or a regression, 2 usage, 3 no connection, 4 the server
-    broke the protocol, 5 the own server could not start, 6 no verdict, where --require-verdict asks for one.
+    broke the protocol, 5 the own server could not start, 6 no verdict, where --require-verdict asks for one, 130
+    interrupted: Ctrl-C ends the calls, and what there is by then is told, and written, but not saved under a name.
     """
     engines = {"vad": vad, "stt": stt, "llm": llm, "tts": tts, "end_of_turn": end_of_turn}
     engines |= {"llm_url": llm_url, "llm_model": llm_model}
@@ -272,9 +273,12 @@ def replay(
     # Standard output is for a document alone, where one is asked for there.
     console = Console(stderr=any(file.is_stdout for file in (*files, page) if file), highlight=False)
     if virtual:
-        outcomes = replay_virtually(targets, plan, console)
+        replays = replay_virtually(targets, plan, console)
     else:
-        outcomes = run_precisely(replay_in_real_time(targets, plan, console))
+        replays = run_precisely(replay_in_real_time(targets, plan, console))
+    outcomes = replays.outcomes
+    if replays.interrupted:
+        afterwards = afterwards.of_interrupted(replays.calls, plan.calls * len(targets))
     series = secrets.token_hex(8) if versus and not virtual else UNSET
     takes, server = outcomes[-1]
     results = budgets.results(asked, takes)
@@ -289,6 +293,7 @@ def replay(
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     concluded = afterwards.conclude(run, console, other, judged)
     code = ExitCode.EXPECTATION_FAILED if failed else concluded
+    code = ExitCode.INTERRUPTED if replays.interrupted else code
     if spans_to is not None:  # last: a collector that is not there takes nothing else with it
         deliver(spans_to, run, code)
     return code
