@@ -109,7 +109,7 @@ class _Again:
             after.append(self._acted(changed, [each for each in changes if isinstance(each, Replacement)]))
             asked_ms.append(_asked_ms(was, changed))
         found = felt(self._planned.fixture.name, self._calls, before, after, asked_ms, changes)
-        self.notes += found.notes
+        self.notes += [*_too_much([turn for call in self._turns for turn in call], changes), *found.notes]
         return found.turns
 
     def _acted(self, delays: _Delays, replaced: Iterable[Replacement]) -> CallRun:
@@ -202,6 +202,18 @@ def _unknown(turns: Sequence[TurnDelays], known: Mapping[Stage, float]) -> list[
         if missing:
             instead = f"the median of the others ({known[stage]:.0f} ms)" if stage in known else "0 ms"
             notes.append(f"{stage} was not recorded in {missing} of {len(turns)} turns: {instead} is taken")
+    return notes
+
+
+def _too_much(turns: Sequence[TurnDelays], changes: Sequence[Change | Replacement]) -> list[str]:
+    notes = []
+    for change in changes:
+        if not isinstance(change, Change):
+            continue
+        delays = [turn.delays_ms[change.stage] or 0.0 for turn in turns if change.stage in turn.delays_ms]
+        if count := sum(map(change.is_too_much, delays)):
+            told = f"{change.text}: nothing gets below 0, and in {count} of {len(delays)} turns the delay was shorter"
+            notes.append(f"{told}, so that all of it is taken off and no more is asked for")
     return notes
 
 

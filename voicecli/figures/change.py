@@ -46,7 +46,14 @@ class Change(NamedTuple):
     ms: float
 
     def applied(self, delay_ms: float) -> float:
-        return max(0.0, self.share * delay_ms + self.ms)
+        return max(0.0, self._asked(delay_ms))
+
+    def is_too_much(self, delay_ms: float) -> bool:
+        """Whether it takes off more than there is."""
+        return self._asked(delay_ms) < 0
+
+    def _asked(self, delay_ms: float) -> float:
+        return self.share * delay_ms + self.ms
 
 
 class Replacement(NamedTuple):

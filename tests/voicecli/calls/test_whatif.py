@@ -93,6 +93,18 @@ def test_what_is_not_known_is_told() -> None:
     )
 
 
+def test_a_change_that_takes_off_more_than_there_is_is_told() -> None:
+    fixtures = plan("numbers")
+    run = recorded(fixtures)
+    told = what_if(run, fixtures, parsed(["llm.ttft=-50s"]))
+    assert [round(turn.asked_ms) for turn in told.turns] == [-300]
+    assert told.notes == (
+        "llm.ttft=-50s: nothing gets below 0, and in 1 of 1 turns the delay was shorter, so that all of it is taken off"
+        " and no more is asked for",
+    )
+    assert what_if(run, fixtures, parsed(["llm.ttft=-300ms", "tts.ttfb=0ms"])).notes == ()
+
+
 def test_calls_that_were_paced_badly_are_left_out_and_what_they_lack_is_said() -> None:
     fixtures = plan("numbers")
     run = recorded(fixtures)

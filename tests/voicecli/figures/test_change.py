@@ -20,6 +20,15 @@ def test_a_change_is_relative_with_a_sign_and_absolute_without(text: str, stage:
     assert (change.text, change.stage, change.applied(300)) == (text, stage, of_300_ms)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_too_much"), [("llm.ttft=-300ms", False), ("llm.ttft=-301ms", True), ("llm.ttft=0ms", False)]
+)
+def test_a_change_is_too_much_where_it_takes_off_more_than_there_is(text: str, is_too_much: bool) -> None:
+    (change,) = parsed([text])
+    assert isinstance(change, Change)
+    assert change.is_too_much(300) == is_too_much
+
+
 def test_an_engine_can_stand_in_for_the_recorded_one() -> None:
     text = "stt=scripted(delay=120ms)"
     assert parsed([text]) == [Replacement(text, "stt", "scripted(delay=120ms)")]
