@@ -146,12 +146,15 @@ class Afterwards(NamedTuple):
         return True
 
 
-def exit_code(compared: Comparison, *, require_verdict: bool) -> ExitCode:
-    """What a command ends with. A verdict that is required and missing is told on stderr."""
+def exit_code(compared: Comparison, *, require_verdict: bool, absent: Sequence[str] = ()) -> ExitCode:
+    """What a command ends with. A verdict that is required and missing is told on stderr; none there is of fixtures
+    that are `absent` from the second run."""
     if compared.answer is Answer.REGRESSION:
         return ExitCode.EXPECTATION_FAILED
-    sentence = missing(compared) if require_verdict else None
-    if sentence is None:
+    sentence = missing(compared)
+    if sentence is None and absent:
+        sentence = f"no verdict: the second run has no calls with {', '.join(absent)}; replay the same fixtures"
+    if sentence is None or not require_verdict:
         return ExitCode.GOOD
     print(f"voicecli: {sentence}", file=sys.stderr)
     return ExitCode.NO_VERDICT
@@ -161,7 +164,7 @@ def prepared(
     save: str | None,
     overwrite: bool,
     baseline: str | None,
-    tolerance: str,
+    tolerance: str | None,
     force: bool,
     *,
     versus: Sequence[str] = (),
@@ -172,6 +175,7 @@ def prepared(
     for option, given, needed in (
         ("--overwrite goes with --save", overwrite, save or save_versus),
         ("--force goes with --baseline", force, baseline),
+        ("--tolerance goes with --baseline or --versus", tolerance, baseline or versus),
         ("--save-versus goes with --versus", save_versus, versus),
         ("--require-verdict goes with --baseline or --versus", require_verdict, baseline or versus),
     ):
@@ -187,7 +191,8 @@ def prepared(
         keep, keep_versus = (None if name is None else _kept(name, overwrite, compared) for name in (save, save_versus))
     except RunFileError as error:
         raise CliError(str(error), ExitCode.USAGE) from error
-    return Afterwards(keep, keep_versus, against, parsed(tolerance), force, require_verdict)
+    wanted = Tolerance() if tolerance is None else parsed(tolerance)
+    return Afterwards(keep, keep_versus, against, wanted, force, require_verdict)
 
 
 def _kept(name: str, overwrite: bool, compared: Path | None) -> Kept:

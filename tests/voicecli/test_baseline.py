@@ -19,6 +19,7 @@ from voicewire.messages import EngineInfo, SessionReady
 BEFORE = document(fixture(calls(6, tts=80.0)))
 SLOWER = document(fixture(calls(6, tts=140.0)))
 OPUS = AudioFormat(Codec.OPUS)
+Options = tuple[str | None, bool, str | None, str | None, bool]
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +31,9 @@ def asked(
     save: str | None = None,
     overwrite: bool = False,
     baseline: str | None = None,
-    tolerance: str = "5%,10ms",
+    tolerance: str | None = None,
     force: bool = False,
-) -> tuple[str | None, bool, str | None, str, bool]:
+) -> Options:
     return save, overwrite, baseline, tolerance, force
 
 
@@ -126,14 +127,13 @@ def test_runs_that_cannot_be_compared_are_refused_with_what_to_do() -> None:
         (asked(save=""), '"" is no name for a run'),
         (asked(save="taken"), "is there already"),
         (asked(baseline="nobody"), "nobody: no such run"),
-        (asked(tolerance="much"), "--tolerance: "),
+        (asked(baseline="taken", tolerance="much"), "--tolerance: "),
+        (asked(tolerance="5%"), "--tolerance goes with --baseline or --versus; add it, or leave the other out"),
         (asked(overwrite=True), "--overwrite goes with --save"),
         (asked(force=True), "--force goes with --baseline"),
     ],
 )
-def test_what_cannot_be_done_after_the_run_is_refused_before_it(
-    options: tuple[str | None, bool, str | None, str, bool], told: str
-) -> None:
+def test_what_cannot_be_done_after_the_run_is_refused_before_it(options: Options, told: str) -> None:
     runfile.save(BEFORE, runfile.free_path("taken", overwrite=False))
     with pytest.raises(CliError, match=told) as refused:
         prepared(*options)
@@ -217,7 +217,10 @@ def test_of_alternating_calls_both_runs_are_kept_and_compared() -> None:
     ],
 )
 def test_what_cannot_be_kept_of_alternating_calls_is_refused_before_them(
-    options: tuple[str | None, bool, str | None, str, bool], versus: list[str], save_versus: str | None, told: str
+    options: Options,
+    versus: list[str],
+    save_versus: str | None,
+    told: str,
 ) -> None:
     runfile.save(BEFORE, runfile.free_path("taken", overwrite=False))
     with pytest.raises(CliError, match=told):

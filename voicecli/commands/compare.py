@@ -19,7 +19,10 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="Compare what differs in more than speed.")] = False,
     require_verdict: Annotated[
         bool,
-        typer.Option("--require-verdict", help="Exit with 6 where there is no verdict, for lack of runs or of quiet."),
+        typer.Option(
+            "--require-verdict",
+            help="Exit with 6 where there is no verdict, for lack of runs or of quiet, or on a fixture that B has not.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     html: Annotated[
@@ -54,7 +57,8 @@ def compare(
         console = Console(stderr=file is not None and file.is_stdout, highlight=False)
         for line in comparison_lines(compared, baseline):
             console.print(line, soft_wrap=True)
-    return baselines.exit_code(compared, require_verdict=require_verdict)
+    absent = sorted({fixture.name for fixture in before.fixtures} - {fixture.name for fixture in after.fixtures})
+    return baselines.exit_code(compared, require_verdict=require_verdict, absent=absent)
 
 
 def _read(named: str) -> "Run":

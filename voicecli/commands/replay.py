@@ -33,6 +33,9 @@ from voicecli.serversettings import warn_of_misspelt
 from voicecli.versus import other_side, told
 from voicecli.whatif import refuse_beside, tell
 
+MOST_MB = 20.0
+"""Of sound on a page, where nothing else is asked for."""
+
 
 def replay(
     fixture: Annotated[
@@ -106,8 +109,11 @@ def replay(
         typer.Option(metavar="FILE", help="Write one page with waterfalls, figures and calls to hear; - is stdout."),
     ] = None,
     html_audio: Annotated[
-        float, typer.Option(min=0, max=1000, metavar="MB", help="How much sound --html may carry; 0 is none.")
-    ] = 20.0,
+        float | None,
+        typer.Option(
+            min=0, max=1000, metavar="MB", help=f"How much sound --html may carry; 0 is none. [default: {MOST_MB:g}]"
+        ),
+    ] = None,
     save_audio: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep each call as a WAV: the caller on the left, the reply on the right."),
@@ -151,8 +157,12 @@ def replay(
         str | None, typer.Option("--save-versus", metavar="NAME", help="Keep the run of --versus, too.")
     ] = None,
     tolerance: Annotated[
-        str, typer.Option(metavar="%,MS", help="What a change must reach, both of it, to count against the other run.")
-    ] = "5%,10ms",
+        str | None,
+        typer.Option(
+            metavar="%,MS",
+            help="What a change must reach, both of it, to count against the other run. [default: 5%,10ms]",
+        ),
+    ] = None,
     recorded: Annotated[
         str | None,
         typer.Option(
@@ -234,6 +244,8 @@ def replay(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a report with question marks is better than none
     spans_to = collector(otlp, os.environ)
+    if html_audio is not None and html is None:
+        raise CliError("--html-audio goes with --html; add it, or leave the other out", ExitCode.USAGE)
     page = outfile("--html", html)
     files = outputs(
         {
@@ -289,7 +301,8 @@ def replay(
     write(files, run, judged)
     if page is not None:
         against = other or afterwards.baseline
-        page.write(replay_page(run, takes, against, afterwards.tolerance, force=force, most_mb=html_audio))
+        most_mb = MOST_MB if html_audio is None else html_audio
+        page.write(replay_page(run, takes, against, afterwards.tolerance, force=force, most_mb=most_mb))
     failed = any(take.document.failures for take in takes) or any(result.failed for result in results)
     concluded = afterwards.conclude(run, console, other, judged)
     code = ExitCode.EXPECTATION_FAILED if failed else concluded

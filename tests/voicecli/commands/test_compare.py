@@ -45,6 +45,17 @@ def test_where_a_verdict_is_required_its_lack_ends_with_6(capsys: pytest.Capture
     assert main(["compare", "before", "before", "--require-verdict"]) == ExitCode.GOOD
 
 
+def test_a_verdict_is_required_on_each_fixture_of_the_first_run(capsys: pytest.CaptureFixture[str]) -> None:
+    both = document(fixture(calls(6, tts=80.0)), fixture(calls(6, tts=80.0), name="weather"))
+    runfile.save(both, Path("both.json"))
+    assert main(["compare", "both.json", "before"]) == ExitCode.GOOD
+    assert main(["compare", "before", "both.json", "--require-verdict"]) == ExitCode.GOOD
+    assert main(["compare", "both.json", "before", "--require-verdict"]) == ExitCode.NO_VERDICT
+    assert capsys.readouterr().err == (
+        "voicecli: no verdict: the second run has no calls with weather; replay the same fixtures\n"
+    )
+
+
 def test_a_document_goes_alone_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "before", "other.json", "--force", "--json"]) == ExitCode.GOOD
     document = json.loads(capsys.readouterr().out)

@@ -118,6 +118,8 @@ def test_repeated_calls_that_fall_short_are_summed_up_and_end_with_1(
         (["{tone}", "--json", "{tmp}/nowhere/run.json"], "--json"),
         (["{tone}", "--junit", "{tmp}/nowhere/run.xml"], "--junit"),
         (["{tone}", "--html", "{tmp}/nowhere/run.html"], "--html"),
+        (["{tone}", "--html-audio", "0"], "--html-audio goes with --html"),
+        (["{tone}", "--json", "{tmp}/x", "--html", "{tmp}/x"], "--json and --html both write"),
         (["{tone}", "--json", "-", "--trace", "-"], "--json and --trace both want standard output"),
         (["{tone}", "--save-audio", "{tone}/fixture.toml"], "--save-audio"),
         (["{tone}", "--repeat", "0"], "--repeat"),
