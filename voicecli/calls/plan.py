@@ -14,6 +14,10 @@ from voicecli.fixtures.fixture import AudioCodec, Fixture, FixtureError
 from voicecli.fixtures.microphone import Recording, record
 from voicecli.fixtures.oggopus import OggOpusError
 from voicecli.fixtures.wavfile import WavError
+from voicewire.formats import FRAME_MS
+
+MOST_PADDING_MS = 100
+"""Longer audio than the fixture tells of may be a mistake; codecs pad by less."""
 
 
 class InputCodec(StrEnum):
@@ -26,6 +30,17 @@ class Planned(NamedTuple):
 
     fixture: Fixture
     recording: Recording
+
+    @property
+    def unsaid(self) -> str | None:
+        """A sentence where the audio goes on after what `fixture.toml` tells of it."""
+        held_ms, told_ms = len(self.recording.payloads) * FRAME_MS, self.fixture.end_ms
+        if held_ms - told_ms <= MOST_PADDING_MS:
+            return None
+        return (
+            f"{self.fixture.audio_path()} holds {held_ms} ms, and fixture.toml speaks of {told_ms} ms: the rest is not"
+            " sent"
+        )
 
 
 class PlannedLink(NamedTuple):

@@ -273,7 +273,8 @@ def replay(
         plans.link(net, net_seed),
     )
     asked = budgets.asked(budget or [])
-    for sentence in without_effect(turns, (planned.fixture for planned in plan.fixtures)):
+    unsaid = [planned.unsaid for planned in plan.fixtures if planned.unsaid]
+    for sentence in (*unsaid, *without_effect(turns, (planned.fixture for planned in plan.fixtures))):
         print(f"voicecli: {sentence}", file=sys.stderr)
     if url is None:
         flags |= turns

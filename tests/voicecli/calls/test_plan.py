@@ -25,6 +25,22 @@ def test_what_is_no_fixture_is_a_matter_of_usage(tmp_path: Path) -> None:
         assert refused.value.exit_code is ExitCode.USAGE
 
 
+def test_audio_that_goes_on_after_what_the_fixture_tells_of_is_said_to() -> None:
+    (numbers,) = plans.planned([FIXTURES / "numbers"])
+    assert numbers.unsaid is None
+    payloads, told_ms = numbers.recording.payloads, numbers.fixture.end_ms
+
+    def lasting(held_ms: int) -> str | None:
+        held = (payloads * 2)[: held_ms // 20]
+        return numbers._replace(recording=numbers.recording._replace(payloads=held)).unsaid
+
+    assert lasting(told_ms + 100) is None
+    assert lasting(told_ms + 120) == (
+        f"{numbers.fixture.audio_path()} holds {told_ms + 120} ms, and fixture.toml speaks of {told_ms} ms: the rest is"
+        " not sent"
+    )
+
+
 def test_each_call_has_a_link_of_its_own_the_same_in_every_run() -> None:
     link = plans.link(" rtt=80ms   jitter=1ms ", 3)
     assert link == PlannedLink("rtt=80ms jitter=1ms", LinkSettings(rtt_ns=80_000_000, jitter_ns=1_000_000), 3)

@@ -225,6 +225,10 @@ def test_turn_taking_is_set_by_flags_and_told_in_the_document(
     assert (server.endpointing, server.speculation, server.silence_ms) == ("fixed", False, 300)
     told = "voicecli: --silence-ms changes nothing for tone, whose fixture.toml asks for its own\n"
     assert told in capfd.readouterr().err
+    wavfile.write(tone / "audio.wav", np.zeros(19_200, np.int16), 16_000)
+    main(["replay", str(tone), *ENGINES, "--virtual"])
+    told = f"voicecli: {tone}/audio.wav holds 1200 ms, and fixture.toml speaks of 600 ms: the rest is not sent\n"
+    assert told in capfd.readouterr().err
 
 
 def test_the_own_server_is_as_the_environment_and_its_file_say_and_what_nobody_reads_is_told(
