@@ -189,6 +189,32 @@ def test_a_session_that_ended_by_itself_is_gone_on_with_and_one_that_the_user_en
     assert [start.resume_token for start in starts] == [None, "resume 1", None]
 
 
+@pytest.mark.parametrize("thread", ["worker", "main"])
+def test_the_end_that_the_user_wants_is_no_problem_and_nothing_is_told_after_it(
+    open_page: OpenPage, scripted: Scripted, thread: str
+) -> None:
+    gone = Event()
+
+    def speak(caller: Caller) -> None:
+        caller.open(output=PCM)
+        caller.send(TranscriptFinal(turn_id=1, text="hello"), *speech(1, sequence=0, ms=2_000))
+        try:
+            caller.listen()
+        finally:
+            gone.set()
+
+    page = open_page("silence", url=scripted(speak), thread=thread)
+    page.start()
+    page.until_state("speaking")
+    page.run("client.disconnect()")
+    assert gone.wait(WAIT_S)
+    # By now whatever the link has to say of its end has come: that is one message away, the server's goodbye two.
+    assert page.events("problem") == []
+    assert page.events("state")[-1] == {"state": "closed"}
+    ended = "events.findLastIndex(({type}) => type === 'state')"
+    assert page.run(f"events.slice({ended} + 1).map(({{type}}) => type)") == []
+
+
 def test_attempts_to_connect_are_spread_out_and_a_refusal_ends_them(open_page: OpenPage, scripted: Scripted) -> None:
     callers: list[Caller] = []
 

@@ -4,6 +4,8 @@
 /** @typedef {import("./link.js").LinkEvent} LinkEvent */
 
 const LOADING_MS = 5_000;
+/** The socket says goodbye before its thread ends. */
+const GOODBYE_MS = 500;
 
 /**
  * In Chromium a Worker that is fed by the audio thread goes on while the page is blocked. In Firefox and WebKit it was
@@ -57,8 +59,10 @@ export class LinkHost {
   /** Nothing is told any more. */
   close() {
     this.onevent = () => {};
-    this.#worker?.terminate();
-    if (this.#port instanceof MessagePort) this.#port.close();
+    setTimeout(() => {
+      this.#worker?.terminate();
+      if (this.#port instanceof MessagePort) this.#port.close();
+    }, GOODBYE_MS);
   }
 }
 

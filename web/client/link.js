@@ -44,7 +44,8 @@ const SAME_EDGE_MS = 350;
  *   | {type: "retry"} | {type: "close"} | {type: "recording", userAgent: string}} LinkCommand
  *
  * @typedef {{type: "ask_start"}
- *   | {type: "phase", phase: "connecting" | "ready" | "reconnecting" | "closed", problem: ReturnType<Problem["toJSON"]> | null}
+ *   | {type: "phase", phase: "connecting" | "ready" | "reconnecting"}
+ *   | {type: "closed", problem: ReturnType<Problem["toJSON"]>}
  *   | {type: "message", message: import("../voicewire/types.js").Down}
  *   | {type: "sent", message: import("../voicewire/types.js").Up}
  *   | {type: "problem", problem: ReturnType<Problem["toJSON"]>}
@@ -188,7 +189,7 @@ export class Link {
       },
     }, command.resumeToken);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#port.postMessage({ type: "phase", phase: "connecting", problem: null });
+    this.#port.postMessage({ type: "phase", phase: "connecting" });
     this.#wire.connect();
   }
 
@@ -209,14 +210,14 @@ export class Link {
       this.#port.postMessage({ type: "recorder", action: "start" });
       if (!this.#isRecorded) this.#port.postMessage({ type: "recorder", action: "pause" });
     }
-    this.#port.postMessage({ type: "phase", phase: "ready", problem: null });
+    this.#port.postMessage({ type: "phase", phase: "ready" });
     for (const text of this.#texts.splice(0)) this.#wire?.send({ type: "text_input", text });
     this.#pump();
   }
 
   /**
    * @param {"connecting" | "reconnecting" | "closed"} phase
-   * @param {Problem | null} problem
+   * @param {Problem | null} problem why it is closed; null where the page has asked for it
    */
   #lost(phase, problem) {
     const wasReady = this.#downlink !== null;
@@ -231,7 +232,8 @@ export class Link {
     } else if (wasReady) {
       this.#renewUplink();
     }
-    this.#port.postMessage({ type: "phase", phase, problem: problem?.toJSON() ?? null });
+    if (phase !== "closed") this.#port.postMessage({ type: "phase", phase });
+    else if (problem) this.#port.postMessage({ type: "closed", problem: problem.toJSON() });
   }
 
   #renewUplink() {

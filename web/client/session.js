@@ -321,8 +321,7 @@ export class Session {
     const link = this.#link;
     this.#link = null;
     for (const resolve of this.#awaitingRecording.splice(0)) resolve([]);
-    // The socket says goodbye before its thread ends.
-    if (link) setTimeout(() => link.close(), 500);
+    link?.close();
   }
 
   // --- what the link tells
@@ -334,7 +333,10 @@ export class Session {
         void this.#start();
         break;
       case "phase":
-        this.#phaseChanged(event.phase, event.problem);
+        this.#setPhase(event.phase);
+        break;
+      case "closed":
+        this.#closed(new Problem(event.problem.code, event.problem));
         break;
       case "message":
         this.#received(event.message);
@@ -373,16 +375,8 @@ export class Session {
     }
   }
 
-  /**
-   * @param {"connecting" | "ready" | "reconnecting" | "closed"} phase
-   * @param {ReturnType<Problem["toJSON"]> | null} told
-   */
-  #phaseChanged(phase, told) {
-    if (phase !== "closed") {
-      this.#setPhase(phase);
-      return;
-    }
-    const problem = new Problem(told?.code ?? "connection_lost", told ?? { fatal: true });
+  /** It is over, and not because the user has ended it. @param {Problem} problem */
+  #closed(problem) {
     const starting = this.#starting;
     this.#starting = null;
     if (starting) {
