@@ -71,6 +71,12 @@ test("turns of another connection are other turns", () => {
   ]);
 });
 
+test("a turn in which the session ends is told from one in which the connection breaks", () => {
+  const spoken = message({ type: "transcript_final", turn_id: 1, text: "one" });
+  const outcome = (...states) => after(...open, spoken, ...states.map(client)).turns[0].outcome;
+  assert.deepEqual([outcome("closed"), outcome("reconnecting"), outcome("reconnecting", "closed")], ["ended", "lost", "lost"]);
+});
+
 test("the oldest turns are forgotten", () => {
   const turns = Array.from({ length: MOST_TURNS + 5 }, (_, at) => message({ type: "transcript_final", turn_id: at + 1, text: "x" }));
   const state = after(...open, ...turns);
@@ -147,6 +153,8 @@ test("the first report of a playhead dates the reply's first sample", () => {
 
 test("a playhead tells how much of its own turn's answer was played", () => {
   const playhead = (turnId, playedMs) => ({ type: "playhead", turnId, playedMs });
+  const stopped = { type: "playback", turnId: 1, playing: false, playedMs: 1200, clockMs: 0, atMs: 0 };
+  assert.equal(after(...open, playhead(1, 1000), stopped).turns[0].playheadMs, 1200);
   assert.equal(after(...open, playhead(1, 500), playhead(1, 1000), playhead(2, 1500)).turns[0].playheadMs, 1000);
 });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SHOWN_CHARS, abridge, beginsWith, split, spokenChars } from "../../web/ui/heard.js";
-import { aligned, answered, bargeInStopMs, begunEarly, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
+import { SHOWN_CHARS, abridge, beginsWith, heardBy, split, spokenChars } from "../../web/ui/heard.js";
+import { aligned, answered, bargeInStopMs, begunEarly, brokenOff, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
 const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(1, 1));
 const tokens = (...texts) => texts.map((text, index) => ({ type: "llm_token", index, text }));
@@ -44,6 +44,19 @@ test("what was cut off begins after the last word heard", () => {
 
 test("of a reply that nobody heard, all is cut off", () => {
   assert.deepEqual(answered(after(...tokens("It is noon."), cancelled(""))), { heard: "", unheard: "It is noon.", settled: true });
+});
+
+test("of a reply that breaks off, what the voice had not finished is cut off", () => {
+  const turn = { ...after(...tokens("Once upon", " a time.")), playheadMs: 800, paused: true };
+  assert.deepEqual(answered(brokenOff(turn, "lost")), { heard: "Once upon a ", unheard: "time.", settled: true });
+  assert.deepEqual(answered(brokenOff({ ...turn, playheadMs: 0 }, "ended")), { heard: "", unheard: "Once upon a time.", settled: true });
+  assert.equal(brokenOff(turn, "lost").paused, false);
+});
+
+test("what was over, or cut short, before it broke off stays as it was", () => {
+  const over = after(...tokens("Noon."), { type: "turn_end", outcome: "completed" });
+  assert.equal(brokenOff(over, "ended"), over);
+  assert.equal(brokenOff(after(...tokens("It is noon."), cancelled("It is")), "lost").heardText, "It is");
 });
 
 test("tokens of a cancelled reply are dropped", () => {
@@ -171,6 +184,11 @@ test("what was begun early is told with what it saved and cost", () => {
   const wasted = { started: 2, hit: 1, cancelled: 1, ...tokens, wasted_tts_ms: 240, saved_ms: 310.4 };
   assert.equal(of(wasted), "Begun early: saved 310 ms; 1 thrown away (43 tokens, 0.2 s of speech).");
   assert.equal(of({ started: 1 }), "Begun early: nothing came of it.");
+});
+
+test("what was heard by a playhead ends with a word", () => {
+  assert.deepEqual([0, 799, 800, 60_000].map((ms) => heardBy("Once upon a time.", ms)), ["", "Once upon a", "Once upon a", "Once upon a time."]);
+  assert.equal(heardBy("Once upon", 599), "Once upon");
 });
 
 test("the voice is about so far into the text as it was played, and never beyond its end", () => {

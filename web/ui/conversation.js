@@ -85,9 +85,15 @@ function remark(turn) {
   if (turn.cancelled === "resumed" && !answered(turn)) return "";
   if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
   if (turn.outcome === "failed") return "It could not be answered.";
-  if (turn.outcome === "lost" && turn.transcript !== null) return "The connection was interrupted here.";
+  if (turn.outcome === "ended") return "The conversation ended here.";
+  if (turn.outcome === "lost") return `The connection was interrupted here.${turn.reply ? "" : onceMore(turn)}`;
   if (turn.outcome === "no_speech" && turn.partial) return turn.aside ? "The answer went on." : "That was not understood.";
   return "";
+}
+
+/** Of what was not answered the server may know nothing.  @param {Turn} turn */
+function onceMore({ typed }) {
+  return typed ? " Send it once more." : " Say it once more.";
 }
 
 /** Who is so near to where they are taken is not reading elsewhere. */

@@ -15,6 +15,17 @@ export function spokenChars(reply, playheadMs) {
 }
 
 /**
+ * About what of a reply was heard: the words that the voice has finished.
+ *
+ * @param {string} reply
+ * @param {number} playheadMs
+ */
+export function heardBy(reply, playheadMs) {
+  const spoken = spokenChars(reply, playheadMs);
+  return reply.slice(0, endOfWords(reply, words(reply).filter((word) => word.index + word[0].length <= spoken).length));
+}
+
+/**
  * Splits a reply after the last word heard. The server's `heard_text` begins the reply; where white space, case or
  * punctuation differ (a speech engine may say so), the words decide.
  *

@@ -3,7 +3,7 @@
 import { logged, messageEntry } from "./log.js";
 import { BEGAN_ANEW, serverProblem } from "./problems.js";
 import { split } from "./heard.js";
-import { joined, marked, newTurn, reduceTurn } from "./turns.js";
+import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
 /** @typedef {import("./problems.js").Problem} Problem */
@@ -212,7 +212,7 @@ function clientState(state, client, atMs) {
   const entry = { atMs, kind: /** @type {const} */ ("session"), name: "state", turnId: null, text: client };
   const next = { ...state, client, log: logged(state.log, entry) };
   if (client === "reconnecting" || client === "closed") {
-    next.turns = state.turns.map((turn) => (turn.outcome === null ? { ...turn, outcome: "lost" } : turn));
+    next.turns = state.turns.map((turn) => brokenOff(turn, client === "closed" ? "ended" : "lost"));
     next.talking = false;
   }
   if (client === "closed") next.muted = false;
@@ -314,14 +314,14 @@ function noted(state, { turnId, mark, tMs, atMs }) {
 }
 
 /**
- * The first report of a reply tells when its first sample was played, sound or silence.
+ * The first report of a reply that is played tells when its first sample was, sound or silence.
  *
  * @param {ViewState} state
  * @param {{turnId: number, playing: boolean, playedMs: number, clockMs: number}} event
  */
 function played(state, { turnId, playing, playedMs, clockMs }) {
-  if (!playing || playedMs <= 0) return state;
-  return withTurn(state, turnId, (turn) => (turn.replyPlayMs === null ? { ...turn, replyPlayMs: clockMs - playedMs } : turn));
+  const dated = playing && playedMs > 0 ? clockMs - playedMs : null;
+  return withTurn(state, turnId, (turn) => ({ ...turn, playheadMs: playedMs, replyPlayMs: turn.replyPlayMs ?? dated }));
 }
 
 /** @param {{turnId: number, playing: boolean, playedMs: number, atMs: number}} event */

@@ -1,6 +1,6 @@
 // One turn as far as it is known: what was said, what was answered, what was heard of it, and when.
 
-import { beginsWith, split } from "./heard.js";
+import { beginsWith, heardBy, split } from "./heard.js";
 import { turnaround, waterfall } from "./waterfall.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
@@ -22,8 +22,9 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {boolean} aside It was spoken over an answer, which went on: a nod, a noise, an echo.
  * @property {boolean} paused The reply is, as the user may be speaking over it.
  * @property {import("../voicewire/types.js").CancelReason | null} cancelled
- * @property {string | null} heardText
- * @property {import("../voicewire/types.js").TurnOutcome | "lost" | null} outcome `lost`: the connection broke in it.
+ * @property {string | null} heardText What of the reply was heard, where it was cut short.
+ * @property {import("../voicewire/types.js").TurnOutcome | "lost" | "ended" | null} outcome `lost`: the connection broke
+ *   in it; `ended`: the session was over in it.
  * @property {import("./waterfall.js").Marks} marks Each on its own side's clock.
  * @property {number} playheadMs How much of the reply was played.
  * @property {number | null} replyPlayMs When the reply's first sample was played, on the client's clock.
@@ -120,6 +121,20 @@ export function marked(turn, mark, tMs) {
 }
 
 /**
+ * Of a turn that was not over when its connection was, no more will be heard. How much was, the server cannot tell any
+ * more; the playhead can, about.
+ *
+ * @param {Turn} turn
+ * @param {"lost" | "ended"} outcome
+ * @returns {Turn}
+ */
+export function brokenOff(turn, outcome) {
+  if (turn.outcome !== null) return turn;
+  const { reply, heardText, playheadMs } = turn;
+  return { ...turn, outcome, paused: false, heardText: heardText ?? (reply && heardBy(reply, playheadMs)) };
+}
+
+/**
  * A turn that was taken back, as the user went on, gives its words to the next one: nobody sees them twice.
  *
  * @param {readonly Turn[]} turns
@@ -182,7 +197,7 @@ export function said(turn) {
 export function answered(turn) {
   if (!turn.reply || (turn.cancelled === "resumed" && !turn.heardText)) return null;
   const settled = turn.outcome !== null || turn.cancelled !== null;
-  if (turn.cancelled === null || turn.heardText === null) return { heard: turn.reply, unheard: "", settled };
+  if (turn.heardText === null) return { heard: turn.reply, unheard: "", settled };
   return { ...split(turn.reply, turn.heardText), settled };
 }
 

@@ -235,11 +235,48 @@ def test_a_lost_connection_says_so_and_goes_on(talk: TalkPage) -> None:
     talk.state("reconnecting")
     talk.voice("voice.emit('reconnecting', {attempt: 3, delayMs: 4000})")
     assert talk.text("#hint") == "It goes on by itself. Attempt 3."
-    assert talk.text(".turn-note") == "The connection was interrupted here."
+    assert talk.text(".turn-note") == "The connection was interrupted here. Say it once more."
     talk.voice("voice.connected()")
     talk.says(1, "are you there")
     assert talk.page.locator(".user:visible").count() == 2
     assert talk.presence() == "listening"
+
+
+@pytest.mark.parametrize(
+    ("state", "note"),
+    [("reconnecting", "The connection was interrupted here."), ("closed", "The conversation ended here.")],
+)
+def test_of_an_answer_that_breaks_off_what_was_not_heard_is_struck_through(
+    talk: TalkPage, state: str, note: str
+) -> None:
+    talk.says(1, "tell me a story")
+    talk.answers(1, STORY)
+    talk.state("speaking")
+    talk.voice("voice.played(1, 40), voice.played(1, 1_100)")
+    talk.state(state)
+    assert talk.text(".answer") == f"Answer: Once upon a time Not heard: {STORY.removeprefix('Once upon a time ')}"
+    assert talk.text(".turn-note") == note
+
+
+@pytest.mark.parametrize(
+    ("state", "note"),
+    [
+        ("reconnecting", "The connection was interrupted here. Say it once more."),
+        ("closed", "The conversation ended here."),
+    ],
+)
+def test_words_that_break_off_are_noted(talk: TalkPage, state: str, note: str) -> None:
+    talk.voice("voice.message({type: 'transcript_partial', turn_id: 1, text: 'what time is', stable_chars: 4})")
+    talk.state(state)
+    assert talk.text(".turn-note:visible") == note
+
+
+def test_typed_words_that_break_off_are_to_be_sent_again(talk: TalkPage) -> None:
+    talk.page.fill("#text", "hello")
+    talk.page.keyboard.press("Enter")
+    talk.voice("voice.message({type: 'transcript_final', turn_id: 1, text: 'hello'})")
+    talk.state("reconnecting")
+    assert talk.text(".turn-note") == "The connection was interrupted here. Send it once more."
 
 
 def test_a_slow_network_is_shown_while_it_is_slow(talk: TalkPage) -> None:
