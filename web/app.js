@@ -79,7 +79,11 @@ function newClient() {
   );
   made.on("stats", (stats) => dispatch({ type: "stats", stats }));
   made.on("problem", report);
-  made.on("level", ({ db }) => stage.drawLevel(db));
+  made.on("level", ({ db, speech }) => {
+    const heard = state.client !== "reconnecting";
+    stage.drawLevel(heard ? db : -Infinity);
+    if (speech && !heard) dispatch({ type: "unheard", atMs: elapsedMs() });
+  });
   made.on("devices", () => void settings.listMicrophones(preferences.deviceId));
   made.on("reconnecting", (retry) => dispatch({ type: "reconnecting", ...retry, atMs: elapsedMs() }));
   let playback = "";

@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { canTypeInstead, clientProblem, serverProblem } from "../../web/ui/problems.js";
+import { Problem } from "../../web/client/problem.js";
+import { canTypeInstead, clientProblem } from "../../web/ui/problems.js";
 
 const schema = JSON.parse(readFileSync(new URL("../../docs/voicewire.schema.json", import.meta.url), "utf8"));
 const codes = schema.$defs.ErrorCode.enum;
 
 for (const code of codes) {
   test(`a person is told what ${code} means and what to do`, () => {
-    const { title, advice } = serverProblem({ code, message: "unknown here" });
+    const { title, advice } = clientProblem({ code, title: "Unknown here", advice: "No advice." });
     assert.notEqual(title, "Unknown here");
     assert.match(title, /^[A-Z].*[^.]$/);
     assert.match(advice, /^[A-Z].*\.$/);
@@ -17,8 +18,9 @@ for (const code of codes) {
 }
 
 test("a code that is new speaks for itself", () => {
-  const problem = serverProblem({ code: "out_of_tea", message: "there is no tea left.", fatal: true });
-  assert.deepEqual([problem.title, problem.fatal], ["There is no tea left", true]);
+  const told = Problem.told({ type: "error", code: "out_of_tea", message: "there is no tea left", fatal: true });
+  const problem = { code: "out_of_tea", title: "Something went wrong", advice: "There is no tea left.", fatal: true };
+  assert.deepEqual(clientProblem(told), problem);
 });
 
 test("the client's own sentences stand, the server's codes have the page's", () => {

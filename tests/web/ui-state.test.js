@@ -138,7 +138,7 @@ test("one problem of a code is shown, the latest three", () => {
 });
 
 test("a problem goes when it is dismissed, when a session opens, and a passing one when a turn succeeds", () => {
-  const error = (fatal) => message({ type: "error", code: "stt_failed", message: "no", fatal });
+  const error = (fatal) => ({ type: "problem", problem: { code: "stt_failed", title: "No", advice: "", fatal }, atMs: 0 });
   const end = message({ type: "turn_end", turn_id: 1, outcome: "completed" });
   assert.equal(after(error(true), { type: "problem_dismissed", code: "stt_failed" }).problems.length, 0);
   assert.equal(after(error(true), message(READY)).problems.length, 0);
@@ -222,12 +222,40 @@ test("that the conversation began anew is told until a turn went well, and only 
   assert.deepEqual(codes(client("reconnecting"), anew), []);
 });
 
+test("an error is a problem when the client says so: after a fatal one it may go on by itself", () => {
+  const refused = message({ type: "error", code: "going_away", message: "the server is going away", fatal: true });
+  const trying = after(...open, message({ type: "going_away", time_left_ms: 0, resume_token: "r" }), client("reconnecting"), refused);
+  assert.deepEqual(trying.problems.map(({ title }) => title), ["The server is about to restart"]);
+  assert.deepEqual(trying.log.at(-1).name, "error");
+});
+
+test("while it reconnects nothing is promised to who talks, and who types is told what waits", () => {
+  const hint = (microphone) => words(after(...open, { type: "microphone", microphone }, client("reconnecting"))).hint;
+  assert.deepEqual([hint(true), hint(false)], [
+    "You are not heard yet. It goes on by itself.",
+    "What you send waits until it is back.",
+  ]);
+});
+
+test("who talked while it reconnected is told that it was not heard, but for the last second of it", () => {
+  const codes = (spokeMs, readyMs, ...before) => {
+    const spoke = { type: "unheard", atMs: spokeMs };
+    const later = { type: "unheard", atMs: readyMs };
+    const ready = { ...message({ ...READY, resumed: true }), atMs: readyMs };
+    return after(...open, ...before, client("reconnecting"), spoke, later, client("listening"), ready).problems.map(({ code }) => code);
+  };
+  assert.deepEqual([codes(5_000, 6_000), codes(5_000, 6_001)], [[], ["not_heard"]]);
+  assert.deepEqual(codes(5_000, 9_000, { type: "hands_free", handsFree: false }), []);
+  const again = after(...open, client("reconnecting"), { type: "unheard", atMs: 1 }, client("listening"), client("reconnecting"));
+  assert.equal(again.unheardMs, null);
+});
+
 test("a long conversation does not grow, whatever it is made of", () => {
   let state = after(...open);
   for (let turnId = 1; turnId <= 1_000; turnId += 1) {
     for (const event of [
       { type: "text_sent", text: `never answered ${turnId}` },
-      message({ type: "error", code: "overloaded", message: String(turnId), turn_id: turnId }),
+      { type: "problem", problem: { code: "overloaded", title: "", advice: "", fatal: true }, atMs: 0 },
       message({ type: "transcript_final", turn_id: turnId, text: "one" }),
       message({ type: "turn_end", turn_id: turnId, outcome: "completed" }),
       { type: "stats", stats: { slowNetwork: turnId % 2 === 0 } },
@@ -236,7 +264,7 @@ test("a long conversation does not grow, whatever it is made of", () => {
   const { turns, typed, problems, history, log, announcements } = state;
   assert.deepEqual(
     [turns, typed, problems, history, log, announcements].map(({ length }) => length),
-    [100, 10, 0, 120, 500, 8],
+    [100, 10, 1, 120, 500, 8],
   );
   assert.equal(typed.at(-1), "never answered 1000");
 });

@@ -45,6 +45,22 @@ const SENTENCES = {
   internal: ["Something went wrong on the server", AGAIN],
 };
 
+/** @type {Problem} A server that leaves says so before. */
+export const LEAVING = Object.freeze({
+  code: "going_away",
+  title: "The server is about to restart",
+  advice: "The page connects again by itself; while it does, you are not heard.",
+  fatal: false,
+});
+
+/** @type {Problem} */
+export const NOT_HEARD = Object.freeze({
+  code: "not_heard",
+  title: "You were not heard while the page connected again",
+  advice: ONCE_MORE,
+  fatal: false,
+});
+
 /** @type {Problem} */
 export const BEGAN_ANEW = Object.freeze({
   code: "began_anew",
@@ -54,18 +70,6 @@ export const BEGAN_ANEW = Object.freeze({
 });
 
 /**
- * An error of the server. The code chooses the sentences; of a code that this page does not know yet, the server's own
- * message says what happened.
- *
- * @param {{code: string, message: string, fatal?: boolean}} error
- * @returns {Problem}
- */
-export function serverProblem({ code, message, fatal = false }) {
-  const [title, advice] = Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : [headline(message), AGAIN];
-  return { code, title, advice, fatal };
-}
-
-/**
  * What the client reports or rejects with: its own sentences, except for the server's codes.
  *
  * @param {unknown} reason
@@ -73,8 +77,9 @@ export function serverProblem({ code, message, fatal = false }) {
  */
 export function clientProblem(reason) {
   if (isProblem(reason)) {
-    const { code, title, advice, fatal = false } = reason;
-    return Object.hasOwn(SENTENCES, code) ? serverProblem({ code, message: title, fatal }) : { code, title, advice, fatal };
+    const { code, fatal = false } = reason;
+    const [title, advice] = Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : [reason.title, reason.advice];
+    return { code, title, advice, fatal };
   }
   const message = reason instanceof Error ? reason.message : String(reason);
   return { code: "unexpected", title: "Something went wrong in this page", advice: `Reload it. (${message})`, fatal: true };
@@ -91,10 +96,4 @@ export function canTypeInstead({ code, fatal }) {
  */
 function isProblem(reason) {
   return typeof reason === "object" && reason !== null && "code" in reason && "title" in reason && "advice" in reason;
-}
-
-/** @param {string} message */
-function headline(message) {
-  const text = message.trim().replace(/\.$/, "") || "Something went wrong on the server";
-  return text[0].toUpperCase() + text.slice(1);
 }

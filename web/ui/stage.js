@@ -18,7 +18,7 @@ const WORDS = {
   muted: ["Muted", "You are not heard."],
   waiting: ["Ready", "Hold the button or the space bar."],
   typing: ["Type below", "The microphone is off."],
-  reconnecting: ["Reconnecting", "It goes on by itself."],
+  reconnecting: ["Reconnecting", "You are not heard yet. It goes on by itself."],
   closed: ["", ""],
 };
 
@@ -42,13 +42,20 @@ export function mainButton(state) {
 /** @param {ViewState} state */
 export function words(state) {
   const [title, hint] = isPaused(state) ? PAUSED : WORDS[presence(state)];
-  if (state.retry && state.client === "reconnecting" && state.retry.attempt > 1) {
-    return { title, hint: `${hint} Attempt ${state.retry.attempt}.` };
-  }
+  if (state.client === "reconnecting") return { title, hint: reconnecting(state, hint) };
   if (!isInterruptible(state)) return { title, hint };
   if (!state.microphone) return { title, hint: hint && "Press Stop, or type, to cut in." };
   if (!state.handsFree) return { title, hint: hint && "Hold the button to cut in." };
   return state.muted ? { title: `${title}, and you are muted`, hint: "" } : { title, hint };
+}
+
+/**
+ * @param {ViewState} state
+ * @param {string} hint
+ */
+function reconnecting({ microphone, retry }, hint) {
+  const text = microphone ? hint : "What you send waits until it is back.";
+  return retry && retry.attempt > 1 ? `${text} Attempt ${retry.attempt}.` : text;
 }
 
 export class Stage {

@@ -1,7 +1,7 @@
 // All that the page shows, as a pure reducer: `reduce(state, event) -> state`. Drawing modules only draw it.
 
 import { logged, messageEntry } from "./log.js";
-import { BEGAN_ANEW, serverProblem } from "./problems.js";
+import { BEGAN_ANEW, LEAVING, NOT_HEARD } from "./problems.js";
 import { split } from "./heard.js";
 import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
 
@@ -49,6 +49,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
  * @property {boolean} handsFree
  * @property {boolean} talking The push-to-talk button is held.
  * @property {{attempt: number, delayMs: number} | null} retry While reconnecting.
+ * @property {number | null} unheardMs When the user spoke first while the client was reconnecting.
  * @property {number} connection Counts the sessions opened.
  * @property {import("../voicewire/types.js").SessionReady | null} ready
  * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
@@ -68,6 +69,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
  *   | {type: "playhead", turnId: number, playedMs: number}
  *   | {type: "playback", turnId: number, playing: boolean, playedMs: number, clockMs: number, atMs: number}
  *   | {type: "reconnecting", attempt: number, delayMs: number, atMs: number}
+ *   | {type: "unheard", atMs: number}
  *   | {type: "microphone", microphone: boolean}
  *   | {type: "stats", stats: Stats}
  *   | {type: "problem", problem: Problem, atMs: number}
@@ -84,6 +86,9 @@ const MOST_ANNOUNCEMENTS = 8;
 const MOST_HISTORY = 120;
 const MOST_TYPED = 10;
 
+/** The client keeps the last second of what is said while it reconnects. */
+const KEPT_MS = 1_000;
+
 /**
  * @param {{handsFree?: boolean}} [preferences]
  * @returns {ViewState}
@@ -96,6 +101,7 @@ export function initial({ handsFree = true } = {}) {
     handsFree,
     talking: false,
     retry: null,
+    unheardMs: null,
     connection: 0,
     ready: null,
     turns: [],
@@ -118,7 +124,7 @@ export function reduce(state, event) {
     case "client_state":
       return clientState(state, event.state, event.atMs);
     case "message":
-      return received({ ...state, log: logged(state.log, messageEntry(event.message, event.atMs)) }, event.message);
+      return received({ ...state, log: logged(state.log, messageEntry(event.message, event.atMs)) }, event);
     case "mark":
       return noted(state, event);
     case "sent":
@@ -133,6 +139,8 @@ export function reduce(state, event) {
       const entry = { atMs, kind: /** @type {const} */ ("session"), name: "reconnecting", turnId: null, text };
       return { ...state, retry: { attempt, delayMs }, log: logged(state.log, entry) };
     }
+    case "unheard":
+      return state.handsFree || state.talking ? { ...state, unheardMs: state.unheardMs ?? event.atMs } : state;
     case "microphone":
       return { ...state, microphone: event.microphone };
     case "stats":
@@ -215,6 +223,7 @@ function clientState(state, client, atMs) {
     next.turns = state.turns.map((turn) => brokenOff(turn, client === "closed" ? "ended" : "lost"));
     next.talking = false;
   }
+  if (client === "reconnecting") next.unheardMs = null;
   if (client === "closed") next.muted = false;
   const text = announcement(state, client);
   return text ? announced(next, text) : next;
@@ -222,34 +231,36 @@ function clientState(state, client, atMs) {
 
 /**
  * @param {ViewState} state
- * @param {Down} message
+ * @param {{message: Down, atMs: number}} event
  * @returns {ViewState}
  */
-function received(state, message) {
+function received(state, { message, atMs }) {
   switch (message.type) {
-    case "session_ready": {
-      // Where nothing was said before, nothing was forgotten.
-      const forgotten = message.resumed === false && state.turns.some((turn) => turn.transcript);
-      const problems = forgotten ? [BEGAN_ANEW] : [];
-      return { ...state, ready: message, connection: state.connection + 1, typed: [], problems, retry: null };
-    }
-    case "error":
-      return withProblem(state, serverProblem(message));
-    case "going_away": {
-      const problem = {
-        code: "going_away",
-        title: "The server is about to restart.",
-        advice: "Go on talking: the page connects again by itself.",
-        fatal: false,
-      };
-      return withProblem(state, problem);
-    }
+    case "session_ready":
+      return opened(state, message, atMs);
+    case "going_away":
+      return withProblem(state, LEAVING);
+    case "error": // The client tells what of it is a problem: after a fatal one it may connect again by itself.
     case "audio_ack":
     case "clock":
       return state;
     default:
       return turnReceived(state, message);
   }
+}
+
+/**
+ * @param {ViewState} state
+ * @param {import("../voicewire/types.js").SessionReady} ready
+ * @param {number} atMs
+ * @returns {ViewState}
+ */
+function opened(state, ready, atMs) {
+  // Where nothing was said before, nothing was forgotten.
+  const forgotten = ready.resumed === false && state.turns.some((turn) => turn.transcript);
+  const unheard = state.unheardMs !== null && atMs - state.unheardMs > KEPT_MS;
+  const problems = [...(forgotten ? [BEGAN_ANEW] : []), ...(unheard ? [NOT_HEARD] : [])];
+  return { ...state, ready, connection: state.connection + 1, typed: [], problems, retry: null, unheardMs: null };
 }
 
 /**

@@ -234,7 +234,7 @@ def test_a_lost_connection_says_so_and_goes_on(talk: TalkPage) -> None:
     talk.says(1, "are you there")
     talk.state("reconnecting")
     talk.voice("voice.emit('reconnecting', {attempt: 3, delayMs: 4000})")
-    assert talk.text("#hint") == "It goes on by itself. Attempt 3."
+    assert talk.text("#hint") == "You are not heard yet. It goes on by itself. Attempt 3."
     assert talk.text(".turn-note") == "The connection was interrupted here. Say it once more."
     talk.voice("voice.connected()")
     talk.says(1, "are you there")
@@ -342,6 +342,18 @@ def test_a_problem_is_a_sentence_and_can_be_dismissed(talk: TalkPage, code: str,
     talk.drawn()
     assert talk.page.locator(".problem").count() == 0
     assert talk.focused() == "main-button"
+
+
+def test_nobody_is_heard_while_it_reconnects_and_who_talks_is_told_so(talk: TalkPage) -> None:
+    talk.voice("voice.emit('level', {db: -35, speech: true})")
+    assert talk.page.get_attribute("#level", "aria-valuenow") == "50"
+    talk.state("reconnecting")
+    talk.voice("voice.emit('level', {db: -35, speech: true})")
+    assert talk.page.get_attribute("#level", "aria-valuenow") == "0"
+    # Of what was said less than a second before, nothing is lost.
+    talk.page.evaluate("(now => { performance.now = () => now + 1_050; })(performance.now())")
+    talk.voice("voice.connected()")
+    assert talk.text(".problem") == "You were not heard while the page connected again Say it once more."
 
 
 def test_a_server_error_is_told_once(talk: TalkPage) -> None:
