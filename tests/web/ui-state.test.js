@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { mainButton, words } from "../../web/ui/stage.js";
-import { MOST_TURNS, initial, isInterruptible, presence, reduce } from "../../web/ui/state.js";
+import { MOST_TURNS, initial, isInterruptible, presence, reduce, timeline } from "../../web/ui/state.js";
 
 const READY = { type: "session_ready", session_id: "s", resume_token: "r", input: {}, output: {}, engines: {}, lead_ms: 400 };
 
@@ -248,6 +248,26 @@ test("who talked while it reconnected is told that it was not heard, but for the
   assert.deepEqual(codes(5_000, 9_000, { type: "hands_free", handsFree: false }), []);
   const again = after(...open, client("reconnecting"), { type: "unheard", atMs: 1 }, client("listening"), client("reconnecting"));
   assert.equal(again.unheardMs, null);
+});
+
+test("a conversation that begins anew, with a reason or after an end, begins below those before", () => {
+  const spoken = message({ type: "transcript_final", turn_id: 1, text: "one" });
+  const ready = (resumed) => message({ ...READY, resumed });
+  const keys = (...events) => timeline(after(...open, ...events)).map(({ key }) => key);
+  const ended = [spoken, client("closed"), client("connecting"), ready(undefined)];
+  assert.deepEqual(keys(...ended), ["1-1", "conversation-2"]);
+  assert.deepEqual(keys(...ended, ready(undefined), spoken, ready(true), spoken), ["1-1", "conversation-2", "3-1", "4-1"]);
+  assert.deepEqual(keys(spoken, client("reconnecting"), ready(false), spoken), ["1-1", "conversation-2", "2-1"]);
+  assert.deepEqual(keys(spoken, ready(true)), ["1-1"]);
+  assert.deepEqual(keys(client("closed"), ready(undefined)), []);
+  const state = after(...open, ...ended);
+  assert.deepEqual([last(state), state.problems], ["A new conversation.", []]);
+});
+
+test("of a beginning whose turns above are forgotten nothing is left", () => {
+  const spoken = (turn_id) => message({ type: "transcript_final", turn_id, text: "one" });
+  const many = Array.from({ length: MOST_TURNS }, (_, at) => spoken(at + 1));
+  assert.equal(timeline(after(...open, spoken(1), message(READY), ...many)).length, MOST_TURNS);
 });
 
 test("a long conversation does not grow, whatever it is made of", () => {

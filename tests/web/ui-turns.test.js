@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { SHOWN_CHARS, abridge, beginsWith, heardBy, split, spokenChars } from "../../web/ui/heard.js";
 import { aligned, answered, bargeInStopMs, begunEarly, brokenOff, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
-const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(1, 1));
+const FIRST = { connection: 1, conversation: 1 };
+const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(FIRST, 1));
 const tokens = (...texts) => texts.map((text, index) => ({ type: "llm_token", index, text }));
 const cancelled = (heard_text) => ({ type: "reply_cancelled", reason: "barge_in", heard_ms: 900, heard_text });
 
@@ -108,7 +109,7 @@ test("without the offset, instants of two clocks are not laid beside each other"
 });
 
 test("the first sample played lies between the first frame and the first sound", () => {
-  let turn = { ...newTurn(1, 1), replyPlayMs: 50 };
+  let turn = { ...newTurn(FIRST, 1), replyPlayMs: 50 };
   for (const [mark, tMs] of [["mic.speech_end", 0], ["reply.first_frame_received", 80], ["reply.first_audible", 95]]) {
     turn = marked(turn, mark, tMs);
   }
@@ -117,14 +118,14 @@ test("the first sample played lies between the first frame and the first sound",
 });
 
 test("voice-to-voice and barge-in stop need both their marks", () => {
-  const turn = marked(marked(newTurn(1, 1), "mic.speech_end", 100), "barge_in.speech_start", 400);
+  const turn = marked(marked(newTurn(FIRST, 1), "mic.speech_end", 100), "barge_in.speech_start", 400);
   assert.equal(voiceToVoiceMs(turn), null);
   assert.equal(bargeInStopMs(turn), null);
   assert.equal(voiceToVoiceMs(marked(turn, "reply.first_audible", 912)), 812);
   assert.equal(bargeInStopMs(marked(turn, "barge_in.silence", 480)), 80);
 });
 
-const turn = (turnId, fields) => ({ ...newTurn(1, turnId), ...fields });
+const turn = (turnId, fields) => ({ ...newTurn(FIRST, turnId), ...fields });
 const takenBack = turn(1, { transcript: "Book a table.", cancelled: "resumed", heardText: "", reply: "Sure" });
 const wordsOf = (turns) => joined(turns).map((each) => said(each) && said(each).stable + said(each).changing);
 
@@ -145,7 +146,7 @@ test("several turns that were taken back are one", () => {
 test("words that do not come again are not lost", () => {
   assert.deepEqual(wordsOf([takenBack, turn(2, { outcome: "no_speech", partial: "hm" })]), ["Book a table.", "hm"]);
   assert.deepEqual(wordsOf([takenBack, turn(2, { transcript: "Stop." })]), ["Book a table.", "Stop."]);
-  assert.deepEqual(wordsOf([takenBack, { ...turn(1, { partial: "x" }), key: "2-1" }]), ["Book a table.", "x"]);
+  assert.deepEqual(wordsOf([takenBack, turn(1, { partial: "x", connection: 2 })]), ["Book a table.", "x"]);
 });
 
 test("turns that nothing joins stay the same ones", () => {
@@ -189,6 +190,7 @@ test("what was begun early is told with what it saved and cost", () => {
 test("what was heard by a playhead ends with a word", () => {
   assert.deepEqual([0, 799, 800, 60_000].map((ms) => heardBy("Once upon a time.", ms)), ["", "Once upon a", "Once upon a", "Once upon a time."]);
   assert.equal(heardBy("Once upon", 599), "Once upon");
+  assert.equal(heardBy("Once. Upon", 300), "Once.");
 });
 
 test("the voice is about so far into the text as it was played, and never beyond its end", () => {

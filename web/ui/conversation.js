@@ -2,6 +2,7 @@
 
 import { byId, element, mark, write } from "./element.js";
 import { abridge, spokenChars } from "./heard.js";
+import { timeline } from "./state.js";
 import { answered, said } from "./turns.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
@@ -80,6 +81,17 @@ class TurnDrawing {
   }
 }
 
+/** Where a conversation began of which what stands above is no part. */
+class BeginningDrawing {
+  root = element("li", { class: "beginning" }, "A new conversation: what is above is not remembered.");
+
+  draw() {}
+
+  spokenLine() {
+    return null;
+  }
+}
+
 /** @param {Turn} turn */
 function remark(turn) {
   if (turn.cancelled === "resumed" && !answered(turn)) return "";
@@ -112,8 +124,8 @@ export class Conversation {
     this.root = byId("conversation", HTMLElement);
     this.list = byId("turns", HTMLOListElement);
     this.firstWords = byId("first-words", HTMLElement);
-    /** @type {Map<string, TurnDrawing>} */
-    this.turns = new Map();
+    /** @type {Map<string, TurnDrawing | BeginningDrawing>} */
+    this.drawings = new Map();
     this.pending = element("li", { class: "turn" });
     this.following = true;
     /** Where each of the two was taken last. @type {Map<Element, number>} */
@@ -134,15 +146,33 @@ export class Conversation {
     const shown = state.turns.some((turn) => said(turn) || answered(turn)) || state.typed.length > 0;
     this.firstWords.hidden = shown;
     write(this.firstWords, state.ready && !shown ? "Say hello, or ask for something." : "");
-    const keys = new Set(state.turns.map((turn) => turn.key));
-    for (const [key, gone] of this.turns) {
-      if (keys.has(key)) continue;
-      gone.root.remove();
-      this.turns.delete(key);
-    }
-    for (const turn of state.turns) this.turn(turn.key).draw(turn);
+    this.drawTimeline(timeline(state));
     this.drawTyped(state.typed);
     if (this.following) this.follow();
+  }
+
+  /** @param {ReturnType<typeof timeline>} items */
+  drawTimeline(items) {
+    const keys = new Set(items.map(({ key }) => key));
+    for (const [key, gone] of this.drawings) {
+      if (keys.has(key)) continue;
+      gone.root.remove();
+      this.drawings.delete(key);
+    }
+    for (const { key, turn } of items) {
+      const drawing = this.drawings.get(key) ?? this.add(key, turn ? new TurnDrawing() : new BeginningDrawing());
+      if (turn) drawing.draw(turn);
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {TurnDrawing | BeginningDrawing} drawing
+   */
+  add(key, drawing) {
+    this.drawings.set(key, drawing);
+    this.list.insertBefore(drawing.root, this.pending.parentNode === this.list ? this.pending : null);
+    return drawing;
   }
 
   /** To the end, but no further than to what is being spoken: one reads along. In a small window it is the page that scrolls. */
@@ -157,21 +187,10 @@ export class Conversation {
    * @param {number} readingLine Where in the window what is spoken should be.
    */
   take(scroller, readingLine) {
-    const spoken = [...this.turns.values()].map((turn) => turn.spokenLine()).find((line) => line !== null) ?? Infinity;
+    const spoken = [...this.drawings.values()].map((drawing) => drawing.spokenLine()).find((line) => line !== null) ?? Infinity;
     const to = Math.max(0, Math.min(endOf(scroller), scroller.scrollTop + spoken - readingLine));
     this.taken.set(scroller, to);
     if (Math.abs(scroller.scrollTop - to) >= 1) scroller.scrollTop = to;
-  }
-
-  /** @param {string} key */
-  turn(key) {
-    let found = this.turns.get(key);
-    if (!found) {
-      found = new TurnDrawing();
-      this.turns.set(key, found);
-      this.list.insertBefore(found.root, this.pending.parentNode === this.list ? this.pending : null);
-    }
-    return found;
   }
 
   /** @param {readonly string[]} typed */

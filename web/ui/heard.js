@@ -15,14 +15,16 @@ export function spokenChars(reply, playheadMs) {
 }
 
 /**
- * About what of a reply was heard: the words that the voice has finished.
+ * About what of a reply was heard: the words that the voice has finished, each with its comma or full stop.
  *
  * @param {string} reply
  * @param {number} playheadMs
  */
 export function heardBy(reply, playheadMs) {
   const spoken = spokenChars(reply, playheadMs);
-  return reply.slice(0, endOfWords(reply, words(reply).filter((word) => word.index + word[0].length <= spoken).length));
+  const end = endOfWords(reply, words(reply).filter((word) => word.index + word[0].length <= spoken).length);
+  const point = end > 0 ? /^[^\s\p{L}\p{N}]*/u.exec(reply.slice(end)) : null;
+  return reply.slice(0, end) + (point?.[0] ?? "");
 }
 
 /**

@@ -3,7 +3,7 @@
 import { logged, messageEntry } from "./log.js";
 import { BEGAN_ANEW, LEAVING, NOT_HEARD } from "./problems.js";
 import { split } from "./heard.js";
-import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
+import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
 /** @typedef {import("./problems.js").Problem} Problem */
@@ -51,6 +51,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn } from "./turns.js";
  * @property {{attempt: number, delayMs: number} | null} retry While reconnecting.
  * @property {number | null} unheardMs When the user spoke first while the client was reconnecting.
  * @property {number} connection Counts the sessions opened.
+ * @property {number} conversation Counts the conversations: of one before, the server knows nothing.
  * @property {import("../voicewire/types.js").SessionReady | null} ready
  * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
  * @property {readonly string[]} typed Sent, and not yet in a turn; bounded.
@@ -103,6 +104,7 @@ export function initial({ handsFree = true } = {}) {
     retry: null,
     unheardMs: null,
     connection: 0,
+    conversation: 1,
     ready: null,
     turns: [],
     typed: [],
@@ -188,6 +190,24 @@ export function isInterruptible({ client }) {
   return client === "thinking" || client === "speaking";
 }
 
+/**
+ * What stands one below the other: the turns, and where a conversation began that those above are no part of.
+ *
+ * @param {Pick<ViewState, "turns" | "conversation">} state
+ * @returns {{key: string, turn: Turn | null}[]}
+ */
+export function timeline({ turns, conversation }) {
+  const items = [];
+  let above = turns[0]?.conversation ?? conversation;
+  for (const turn of [...turns, null]) {
+    const now = turn?.conversation ?? conversation;
+    if (now !== above) items.push({ key: `conversation-${now}`, turn: null });
+    if (turn) items.push({ key: turn.key, turn });
+    above = now;
+  }
+  return items;
+}
+
 /** The reply is silent, as the user may be speaking over it.  @param {Pick<ViewState, "client" | "turns">} state */
 export function isPaused({ client, turns }) {
   return client === "speaking" && turns.some((turn) => turn.paused && turn.outcome === null);
@@ -257,10 +277,13 @@ function received(state, { message, atMs }) {
  */
 function opened(state, ready, atMs) {
   // Where nothing was said before, nothing was forgotten.
-  const forgotten = ready.resumed === false && state.turns.some((turn) => turn.transcript);
+  const { turns, conversation, connection } = state;
+  const anew = !ready.resumed && turns.some((turn) => turn.transcript && turn.conversation === conversation);
   const unheard = state.unheardMs !== null && atMs - state.unheardMs > KEPT_MS;
-  const problems = [...(forgotten ? [BEGAN_ANEW] : []), ...(unheard ? [NOT_HEARD] : [])];
-  return { ...state, ready, connection: state.connection + 1, typed: [], problems, retry: null, unheardMs: null };
+  // After an end that the user wanted, that is no problem.
+  const problems = [...(anew && ready.resumed === false ? [BEGAN_ANEW] : []), ...(unheard ? [NOT_HEARD] : [])];
+  const next = { ...state, ready, connection: connection + 1, typed: [], problems, retry: null, unheardMs: null };
+  return anew ? announced({ ...next, conversation: conversation + 1 }, "A new conversation.") : next;
 }
 
 /**
@@ -308,7 +331,7 @@ function answering({ turns }) {
  * @param {{turn_id: number, text: string}} message
  */
 function announcedWords({ turns, connection }, { turn_id, text }) {
-  const at = turns.findIndex(({ key }) => key === newTurn(connection, turn_id).key);
+  const at = turns.findIndex(({ key }) => key === turnKey(connection, turn_id));
   const before = turns[at - 1];
   return before?.folded ? `You went on: ${split(text, before.transcript ?? "").unheard}` : `You said: ${text}`;
 }
@@ -370,7 +393,7 @@ function withProblem(state, problem) {
  */
 function withTurn(state, turnId, change) {
   const before = turnOf(state, turnId);
-  if (!before) return { ...state, turns: joined([...state.turns, change(newTurn(state.connection, turnId))].slice(-MOST_TURNS)) };
+  if (!before) return { ...state, turns: joined([...state.turns, change(newTurn(state, turnId))].slice(-MOST_TURNS)) };
   const after = change(before);
   return after === before ? state : { ...state, turns: joined(state.turns.map((turn) => (turn === before ? after : turn))) };
 }
@@ -380,7 +403,7 @@ function withTurn(state, turnId, change) {
  * @param {number} turnId
  */
 function turnOf(state, turnId) {
-  const { key } = newTurn(state.connection, turnId);
+  const key = turnKey(state.connection, turnId);
   return state.turns.find((turn) => turn.key === key);
 }
 

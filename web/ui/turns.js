@@ -10,6 +10,8 @@ import { turnaround, waterfall } from "./waterfall.js";
 /**
  * @typedef {Object} Turn
  * @property {string} key Unique in the page: turn ids begin again with each connection.
+ * @property {number} connection Counts the connections of the page.
+ * @property {number} conversation Counts the conversations: the server knows nothing of those before.
  * @property {number} turnId
  * @property {string} partial
  * @property {number} stableChars
@@ -45,13 +47,23 @@ const CLIENT_MARKS = new Set([
 ]);
 
 /**
- * @param {number} connection Counts the connections of the page.
+ * @param {number} connection
+ * @param {number} turnId
+ */
+export function turnKey(connection, turnId) {
+  return `${connection}-${turnId}`;
+}
+
+/**
+ * @param {Pick<Turn, "connection" | "conversation">} of
  * @param {number} turnId
  * @returns {Turn}
  */
-export function newTurn(connection, turnId) {
+export function newTurn({ connection, conversation }, turnId) {
   return {
-    key: `${connection}-${turnId}`,
+    key: turnKey(connection, turnId),
+    connection,
+    conversation,
     turnId,
     partial: "",
     stableChars: 0,
@@ -162,14 +174,9 @@ function isTakenBack(turn) {
  * @param {Turn | undefined} next
  */
 function goesOn(turn, next) {
-  if (!next || connectionOf(next) !== connectionOf(turn)) return false;
+  if (!next || next.connection !== turn.connection) return false;
   if (next.transcript === null) return next.outcome === null && next.partial !== "";
   return beginsWith(next.transcript, turn.transcript ?? "");
-}
-
-/** @param {Turn} turn */
-function connectionOf({ key }) {
-  return key.slice(0, key.indexOf("-"));
 }
 
 /**

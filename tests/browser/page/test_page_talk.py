@@ -373,6 +373,18 @@ def test_the_end_leaves_the_conversation_and_a_button_to_go_on(talk: TalkPage) -
     assert talk.page.is_visible(".answer")
 
 
+def test_a_conversation_after_the_end_begins_below_the_one_before(talk: TalkPage) -> None:
+    talk.turn(1, "hello", "Good day.")
+    talk.page.click("#end")
+    talk.page.wait_for_selector("body[data-view=over]")
+    talk.start()
+    talk.drawn()
+    assert talk.text("#turns > :last-child") == "A new conversation: what is above is not remembered."
+    talk.turn(1, "and you", "I am well.")
+    classes = talk.page.locator("#turns > li").evaluate_all("each => each.map(li => li.className)")
+    assert classes == ["turn", "beginning", "turn"]
+
+
 def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
     talk.page.click("#open-settings")
     talk.page.wait_for_selector("#microphone option:nth-child(3)", state="attached")
