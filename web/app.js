@@ -25,7 +25,7 @@ let state = initial(preferences);
 let startedMs = performance.now();
 let drawing = false;
 
-const token = takeToken(location, history, sessionStorage);
+let token = takeToken(location, history, sessionStorage);
 const client = newClient();
 
 const stage = new Stage();
@@ -69,8 +69,7 @@ function report(reason) {
 
 function newClient() {
   const { locale, voice, route, handsFree, clientVad, deviceId } = preferences;
-  const options = { locale, voice, route, handsFree, clientVad, deviceId };
-  const made = new VoiceClient(token ? { ...options, token } : options);
+  const made = new VoiceClient({ locale, voice, route, handsFree, clientVad, deviceId, token: () => token });
   made.on("state", ({ state }) => dispatch({ type: "client_state", state, atMs: elapsedMs() }));
   made.on("message", (message) => dispatch({ type: "message", message, atMs: elapsedMs() }));
   made.on("sent", (message) => dispatch({ type: "sent", message, atMs: elapsedMs() }));
@@ -231,6 +230,16 @@ byId("type", HTMLFormElement).addEventListener("submit", (event) => {
   client.sendText(typed);
   dispatch({ type: "text_sent", text: typed });
   text.value = "";
+});
+
+// --- the token
+
+// A link to this very page, opened in its tab, loads nothing: it only says that its fragment is another.
+addEventListener("hashchange", () => {
+  const given = takeToken(location, history, sessionStorage);
+  if (given === null || given === token) return;
+  token = given;
+  dispatch({ type: "problem_dismissed", code: "unauthorized" });
 });
 
 // --- the panel

@@ -24,8 +24,8 @@ export { nowMs, Problem };
 /**
  * @typedef {Object} VoiceClientOptions
  * @property {string} [url] of the WebSocket; left out, `/voice` of the server that this module came from
- * @property {string | (() => string | Promise<string>)} [token] proof that the user may use the server; a function is
- *   asked before each connection
+ * @property {string | (() => string | null | Promise<string | null>)} [token] proof that the user may use the server; a
+ *   function is asked before each connection
  * @property {string} [locale] BCP 47; left out, the server's default
  * @property {string | null} [voice] of the reply
  * @property {Route | "auto"} [route] how microphone audio is sent

@@ -404,7 +404,7 @@ def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
     ]
     talk.page.reload()
     talk.page.wait_for_selector("html[data-ready]")
-    options = talk.page.evaluate("window.voice.options")
+    options = talk.page.evaluate("(({ token, ...options }) => options)(window.voice.options)")
     assert options == {
         "locale": "en-GB",
         "voice": "en-gb+f2",
@@ -417,6 +417,26 @@ def test_settings_are_done_at_once_and_remembered(talk: TalkPage) -> None:
 
 def test_a_token_is_taken_out_of_the_address(open_page: Open) -> None:
     talk = open_page("#token=s3cret")
-    assert talk.page.evaluate("window.voice.options.token") == "s3cret"
+    assert talk.page.evaluate("window.voice.options.token()") == "s3cret"
     assert "s3cret" not in talk.page.url
     assert "s3cret" not in talk.page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_a_link_with_another_token_counts_in_the_tab_that_was_refused(open_page: Open) -> None:
+    talk = open_page("#token=old")
+    refusal = {"code": "unauthorized", "title": "x", "advice": "y", "fatal": True}
+    talk.voice(f"voice.refusal = {json.dumps(refusal)}")
+    talk.page.click("#main-button")
+    talk.page.wait_for_selector(".problem")
+    talk.page.goto(f"{talk.page.url}#token=n3w")
+    talk.page.wait_for_selector(".problem", state="detached")
+    assert talk.page.evaluate("window.voice.options.token()") == "n3w"
+    assert "n3w" not in talk.page.url
+
+
+def test_another_fragment_takes_no_token_away(open_page: Open) -> None:
+    talk = open_page("#token=s3cret")
+    talk.page.evaluate("sessionStorage.clear()")
+    talk.page.goto(f"{talk.page.url}#main-button")
+    talk.drawn()
+    assert talk.page.evaluate("window.voice.options.token()") == "s3cret"
