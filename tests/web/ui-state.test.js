@@ -125,6 +125,16 @@ test("a slow network is told when it begins and when it ends", () => {
   assert.equal(last(after(...open, stats(false))), "Connected. Speak now.");
 });
 
+test("a turn keeps the clocks' offset as it was when it ended, and never has another connection's", () => {
+  const stats = (offsetMs) => ({ type: "stats", stats: { offsetMs } });
+  const turn = (turn_id) => message({ type: "transcript_final", turn_id, text: "one" });
+  const end = message({ type: "turn_end", turn_id: 1, outcome: "completed" });
+  const offsets = (...events) => after(...open, ...events).turns.map(({ offsetMs }) => offsetMs);
+  assert.deepEqual(offsets(stats(5), turn(1), stats(6), end, stats(7), turn(2)), [6, 7]);
+  assert.deepEqual(offsets(turn(1), end, stats(5), stats(6)), [5]);
+  assert.deepEqual(offsets(turn(1), stats(5), client("reconnecting"), message(READY), turn(1), stats(null)), [5, null]);
+});
+
 test("history is bounded", () => {
   const many = Array.from({ length: 300 }, (_, at) => ({ type: "stats", stats: { uplinkMs: at } }));
   const { history } = after(...many);

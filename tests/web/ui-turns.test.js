@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { SHOWN_CHARS, abridge, beginsWith, heardBy, split, spokenChars } from "../../web/ui/heard.js";
 import { aligned, answered, bargeInStopMs, begunEarly, brokenOff, joined, marked, newTurn, reduceTurn, said, turnWaterfall, voiceToVoiceMs } from "../../web/ui/turns.js";
 
-const FIRST = { connection: 1, conversation: 1 };
+const FIRST = { connection: 1, conversation: 1, offsetMs: null };
 const after = (...messages) => messages.map((each) => ({ turn_id: 1, ...each })).reduce(reduceTurn, newTurn(FIRST, 1));
 const tokens = (...texts) => texts.map((text, index) => ({ type: "llm_token", index, text }));
 const cancelled = (heard_text) => ({ type: "reply_cancelled", reason: "barge_in", heard_ms: 900, heard_text });
@@ -99,21 +99,21 @@ test("once committed, the end of speech stands", () => {
 
 test("the server's marks are laid on the client's clock by the offset", () => {
   const turn = marked(after({ type: "timing", mark: "turn.committed", t_ms: 510 }), "mic.speech_end", 5);
-  assert.deepEqual(aligned(turn, 500), { "turn.committed": 10, "mic.speech_end": 5 });
+  assert.deepEqual(aligned({ ...turn, offsetMs: 500 }), { "turn.committed": 10, "mic.speech_end": 5 });
 });
 
 test("without the offset, instants of two clocks are not laid beside each other", () => {
   const turn = marked(after({ type: "timing", mark: "turn.committed", t_ms: 510 }), "mic.speech_end", 5);
-  assert.deepEqual(aligned(turn, null), { "turn.committed": 510 });
-  assert.equal(turnWaterfall(turn, null).witnessed, false);
+  assert.deepEqual(aligned(turn), { "turn.committed": 510 });
+  assert.equal(turnWaterfall(turn).witnessed, false);
 });
 
 test("the first sample played lies between the first frame and the first sound", () => {
-  let turn = { ...newTurn(FIRST, 1), replyPlayMs: 50 };
+  let turn = { ...newTurn({ ...FIRST, offsetMs: 0 }, 1), replyPlayMs: 50 };
   for (const [mark, tMs] of [["mic.speech_end", 0], ["reply.first_frame_received", 80], ["reply.first_audible", 95]]) {
     turn = marked(turn, mark, tMs);
   }
-  const names = turnWaterfall(turn, 0).drawn.bars.map(({ part, critical }) => [part.name, critical.endMs - critical.startMs]);
+  const names = turnWaterfall(turn).drawn.bars.map(({ part, critical }) => [part.name, critical.endMs - critical.startMs]);
   assert.deepEqual(names, [["buffer", 0], ["lead_in", 15], ["unattributed", 80]]);
 });
 

@@ -65,19 +65,15 @@ export class Panel {
   draw(state) {
     this.state = state;
     if (this.root.hidden) return;
-    const [turns, offset, selected, stats, ready, log] = this.drawnFrom;
-    const offsetMs = state.stats?.offsetMs ?? null;
-    if (turns !== state.turns || offset !== offsetMs || selected !== this.selected) this.drawTurns(state, offsetMs);
+    const [turns, selected, stats, ready, log] = this.drawnFrom;
+    if (turns !== state.turns || selected !== this.selected) this.drawTurns(state);
     if (stats !== state.stats || ready !== state.ready) this.drawFigures(state);
     if (log !== state.log) this.drawLog(state);
-    this.drawnFrom = [state.turns, offsetMs, this.selected, state.stats, state.ready, state.log];
+    this.drawnFrom = [state.turns, this.selected, state.stats, state.ready, state.log];
   }
 
-  /**
-   * @param {ViewState} state
-   * @param {number | null} offsetMs
-   */
-  drawTurns({ turns }, offsetMs) {
+  /** @param {ViewState} state */
+  drawTurns({ turns }) {
     // Who went on speaking waited for no answer: what was taken back is no wait.
     const measured = turns.flatMap((turn) => (turn.cancelled === "resumed" ? [] : (voiceToVoiceMs(turn) ?? [])));
     const stops = turns.flatMap((turn) => bargeInStopMs(turn) ?? []);
@@ -85,7 +81,7 @@ export class Panel {
     const stopped = stops.length ? ` Barge-in stop: median ${milliseconds(median(stops))}, n = ${stops.length}.` : "";
     write(this.medianNote, measured.length ? `median, n = ${measured.length}.${stopped}` : "From the end of your speech to the first sound of the answer.");
     const timed = turns.flatMap((turn) => {
-      const fall = turnWaterfall(turn, offsetMs);
+      const fall = turnWaterfall(turn);
       return fall ? [{ turn, ...fall }] : [];
     });
     const shown = timed.slice(-SHOWN_TURNS);

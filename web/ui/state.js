@@ -52,6 +52,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns
  * @property {number | null} unheardMs When the user spoke first while the client was reconnecting.
  * @property {number} connection Counts the sessions opened.
  * @property {number} conversation Counts the conversations: of one before, the server knows nothing.
+ * @property {number | null} offsetMs The server's clock minus ours, in this connection.
  * @property {import("../voicewire/types.js").SessionReady | null} ready
  * @property {readonly Turn[]} turns Bounded: the oldest are forgotten.
  * @property {readonly string[]} typed Sent, and not yet in a turn; bounded.
@@ -105,6 +106,7 @@ export function initial({ handsFree = true } = {}) {
     unheardMs: null,
     connection: 0,
     conversation: 1,
+    offsetMs: null,
     ready: null,
     turns: [],
     typed: [],
@@ -282,7 +284,8 @@ function opened(state, ready, atMs) {
   const unheard = state.unheardMs !== null && atMs - state.unheardMs > KEPT_MS;
   // After an end that the user wanted, that is no problem.
   const problems = [...(anew && ready.resumed === false ? [BEGAN_ANEW] : []), ...(unheard ? [NOT_HEARD] : [])];
-  const next = { ...state, ready, connection: connection + 1, typed: [], problems, retry: null, unheardMs: null };
+  const fresh = { typed: [], problems, retry: null, unheardMs: null, offsetMs: null };
+  const next = { ...state, ...fresh, ready, connection: connection + 1 };
   return anew ? announced({ ...next, conversation: conversation + 1 }, "A new conversation.") : next;
 }
 
@@ -370,9 +373,24 @@ function playbackEntry({ turnId, playing, playedMs, atMs }) {
  * @returns {ViewState}
  */
 function measured(state, stats) {
-  const next = { ...state, stats, history: [...state.history.slice(-(MOST_HISTORY - 1)), stats] };
+  const history = [...state.history.slice(-(MOST_HISTORY - 1)), stats];
+  const next = withOffset({ ...state, stats, history }, stats.offsetMs ?? null);
   if (Boolean(stats.slowNetwork) === Boolean(state.stats?.slowNetwork)) return next;
   return announced(next, stats.slowNetwork ? "Slow network: some of what you say may be lost." : "The network has recovered.");
+}
+
+/**
+ * @param {ViewState} state
+ * @param {number | null} offsetMs
+ * @returns {ViewState}
+ */
+function withOffset(state, offsetMs) {
+  if (offsetMs === null || offsetMs === state.offsetMs) return state;
+  const turns = state.turns.map((turn) => {
+    const settled = turn.connection !== state.connection || (turn.outcome !== null && turn.offsetMs !== null);
+    return settled ? turn : { ...turn, offsetMs };
+  });
+  return { ...state, offsetMs, turns };
 }
 
 /**

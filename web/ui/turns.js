@@ -12,6 +12,8 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {string} key Unique in the page: turn ids begin again with each connection.
  * @property {number} connection Counts the connections of the page.
  * @property {number} conversation Counts the conversations: the server knows nothing of those before.
+ * @property {number | null} offsetMs The server's clock minus ours, as last measured before it was over: the next
+ *   connection may be to another server.
  * @property {number} turnId
  * @property {string} partial
  * @property {number} stableChars
@@ -55,15 +57,16 @@ export function turnKey(connection, turnId) {
 }
 
 /**
- * @param {Pick<Turn, "connection" | "conversation">} of
+ * @param {Pick<Turn, "connection" | "conversation" | "offsetMs">} of
  * @param {number} turnId
  * @returns {Turn}
  */
-export function newTurn({ connection, conversation }, turnId) {
+export function newTurn({ connection, conversation, offsetMs }, turnId) {
   return {
     key: turnKey(connection, turnId),
     connection,
     conversation,
+    offsetMs,
     turnId,
     partial: "",
     stableChars: 0,
@@ -228,13 +231,12 @@ export function begunEarly({ speculation }) {
  * beside the other, and what the server reported is all there is.
  *
  * @param {Turn} turn
- * @param {number | null} offsetMs The server's clock minus ours.
  * @returns {import("./waterfall.js").Marks}
  */
-export function aligned(turn, offsetMs) {
+export function aligned({ marks: told, offsetMs }) {
   /** @type {import("./waterfall.js").Marks} */
   const marks = {};
-  for (const [name, tMs] of Object.entries(turn.marks)) {
+  for (const [name, tMs] of Object.entries(told)) {
     const mark = /** @type {Mark} */ (name);
     const ours = CLIENT_MARKS.has(name);
     if (offsetMs !== null) marks[mark] = ours ? tMs : tMs - offsetMs;
@@ -245,13 +247,12 @@ export function aligned(turn, offsetMs) {
 
 /**
  * @param {Turn} turn
- * @param {number | null} offsetMs
  * @returns {{drawn: Waterfall, witnessed: boolean} | null} `witnessed`: from the end of speech in the audio itself, so
  *   that the whole is voice-to-voice; else as the server dates it.
  */
-export function turnWaterfall(turn, offsetMs) {
-  const marks = aligned(turn, offsetMs);
-  const replyPlayMs = offsetMs === null ? null : playedMs(turn);
+export function turnWaterfall(turn) {
+  const marks = aligned(turn);
+  const replyPlayMs = turn.offsetMs === null ? null : playedMs(turn);
   const witnessed = waterfall(marks, { replyPlayMs });
   if (witnessed) return { drawn: witnessed, witnessed: true };
   const drawn = turnaround(marks, { replyPlayMs });

@@ -108,6 +108,13 @@ def test_an_earlier_turn_can_be_looked_at(panel: TalkPage) -> None:
     assert panel.text("#waterfall caption") == "Turn 4, ms from the end of speech"
 
 
+def test_a_turn_keeps_its_figures_when_the_next_server_has_another_clock(panel: TalkPage) -> None:
+    panel.turn(1, "what time is it", "It is noon.")
+    before = rows(panel)
+    panel.voice("voice.state('reconnecting'), voice.connected(), voice.stats({offsetMs: 3_000_000})")
+    assert rows(panel) == before
+
+
 def test_the_connection_in_figures(panel: TalkPage) -> None:
     panel.voice("voice.stats({shedMs: 240, underruns: 3})")
     figures = dict(
