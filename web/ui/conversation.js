@@ -1,6 +1,7 @@
 // The conversation as it forms.
 
 import { byId, element, mark, write } from "./element.js";
+import { Following } from "./following.js";
 import { abridge, spokenChars } from "./heard.js";
 import { timeline } from "./state.js";
 import { answered, said } from "./turns.js";
@@ -108,17 +109,6 @@ function onceMore({ typed }) {
   return typed ? " Send it once more." : " Say it once more.";
 }
 
-/** Who is so near to where they are taken is not reading elsewhere. */
-const NEAR = 48;
-
-/** Where in the window the line that is being spoken stays, from its top. */
-const READING_LINE = 0.7;
-
-/** @param {Element} scroller */
-function endOf(scroller) {
-  return scroller.scrollHeight - scroller.clientHeight;
-}
-
 export class Conversation {
   constructor() {
     this.root = byId("conversation", HTMLElement);
@@ -127,17 +117,7 @@ export class Conversation {
     /** @type {Map<string, TurnDrawing | BeginningDrawing>} */
     this.drawings = new Map();
     this.pending = element("li", { class: "turn" });
-    this.following = true;
-    /** Where each of the two was taken last. @type {Map<Element, number>} */
-    this.taken = new Map();
-    const scrolled = () => {
-      this.following = [this.root, document.documentElement].every((scroller) => {
-        const { scrollTop } = scroller;
-        return endOf(scroller) - scrollTop < NEAR || Math.abs((this.taken.get(scroller) ?? -Infinity) - scrollTop) < NEAR;
-      });
-    };
-    this.root.addEventListener("scroll", scrolled);
-    window.addEventListener("scroll", scrolled);
+    this.following = new Following(this.root, () => this.spokenLine());
   }
 
   /** @param {import("./state.js").ViewState} state */
@@ -148,7 +128,7 @@ export class Conversation {
     write(this.firstWords, state.ready && !shown ? "Say hello, or ask for something." : "");
     this.drawTimeline(timeline(state));
     this.drawTyped(state.typed);
-    if (this.following) this.follow();
+    this.following.follow();
   }
 
   /** @param {ReturnType<typeof timeline>} items */
@@ -175,22 +155,9 @@ export class Conversation {
     return drawing;
   }
 
-  /** To the end, but no further than to what is being spoken: one reads along. In a small window it is the page that scrolls. */
-  follow() {
-    const { top, height } = this.root.getBoundingClientRect();
-    this.take(this.root, top + height * READING_LINE);
-    if (document.body.dataset.panel !== "open") this.take(document.documentElement, window.innerHeight * READING_LINE);
-  }
-
-  /**
-   * @param {Element} scroller
-   * @param {number} readingLine Where in the window what is spoken should be.
-   */
-  take(scroller, readingLine) {
-    const spoken = [...this.drawings.values()].map((drawing) => drawing.spokenLine()).find((line) => line !== null) ?? Infinity;
-    const to = Math.max(0, Math.min(endOf(scroller), scroller.scrollTop + spoken - readingLine));
-    this.taken.set(scroller, to);
-    if (Math.abs(scroller.scrollTop - to) >= 1) scroller.scrollTop = to;
+  /** Where the line is drawn that is being spoken, in the window; null where none is. */
+  spokenLine() {
+    return [...this.drawings.values()].map((drawing) => drawing.spokenLine()).find((line) => line !== null) ?? null;
   }
 
   /** @param {readonly string[]} typed */

@@ -164,6 +164,40 @@ def test_who_reads_elsewhere_is_left_there(talk: TalkPage) -> None:
     assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
 
 
+def test_who_goes_to_the_end_of_an_answer_that_is_being_spoken_is_left_there_until_the_voice_comes(
+    talk: TalkPage,
+) -> None:
+    conversation = "document.getElementById('conversation')"
+    below = f"{conversation}.scrollHeight - {conversation}.clientHeight - {conversation}.scrollTop"
+    talk.says(1, "tell me a story")
+    talk.answers(1, " ".join([STORY] * 60))
+    talk.voice("voice.played(1, 100), voice.played(1, 600)")
+    talk.page.evaluate(f"{conversation}.scrollTop = 1e6")
+    talk.drawn()
+    talk.voice("voice.played(1, 1_100)")
+    assert talk.page.evaluate(below) < 2
+    talk.voice("voice.message({type: 'turn_end', turn_id: 1, outcome: 'completed'})")
+    talk.turn(2, "tell me a story", STORY * 20)
+    assert talk.page.evaluate(below) < 2
+
+
+def test_who_comes_back_to_the_voice_is_taken_along_again(talk: TalkPage) -> None:
+    conversation = "document.getElementById('conversation')"
+    talk.says(1, "tell me a story")
+    talk.answers(1, " ".join([STORY] * 60))
+    talk.voice("voice.played(1, 100), voice.played(1, 100_000)")
+    along = talk.page.evaluate(f"{conversation}.scrollTop")
+    talk.page.evaluate(f"{conversation}.scrollTop = 0")
+    talk.drawn()
+    talk.voice("voice.played(1, 130_000)")
+    assert talk.page.evaluate(f"{conversation}.scrollTop") == 0
+    talk.page.evaluate(f"{conversation}.scrollTop = {along}")
+    talk.drawn()
+    talk.voice("voice.played(1, 100_000)")
+    talk.voice("voice.played(1, 110_000)")
+    assert talk.page.evaluate(f"{conversation}.scrollTop") > along
+
+
 def test_mute_and_unmute(talk: TalkPage) -> None:
     talk.page.click("#main-button")
     talk.drawn()
