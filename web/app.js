@@ -62,7 +62,8 @@ function elapsedMs() {
 
 /** @param {unknown} reason */
 function report(reason) {
-  dispatch({ type: "problem", problem: clientProblem(reason), atMs: elapsedMs() });
+  const problem = clientProblem(reason, [preferences.voice, preferences.locale]);
+  dispatch({ type: "problem", problem, atMs: elapsedMs() });
 }
 
 // --- what the client tells

@@ -29,6 +29,15 @@ test("the client's own sentences stand, the server's codes have the page's", () 
   assert.equal(clientProblem({ code: "server_full", title: "x", advice: "y", fatal: true }).title, "All lines are busy");
 });
 
+test("where the server names the voice or the language that was chosen, its own words are told", () => {
+  const advice = (code, message, ...chosen) => clientProblem(Problem.told({ type: "error", code, message }), chosen).advice;
+  const unknown = "espeak has no voice nonsense; near are indonesian";
+  assert.equal(advice("tts_failed", unknown, "nonsense", "en-US"), "Espeak has no voice nonsense; near are indonesian. Choose another one in the settings.");
+  assert.match(advice("tts_failed", "there is no variant f9 of a voice", "en-us+f9"), /^There is no variant f9/);
+  assert.match(advice("invalid_field", "sphinx understands en-US, not de-DE", null, "de-DE"), /^Sphinx understands/);
+  for (const chosen of ["sense", null, "+"]) assert.doesNotMatch(advice("tts_failed", unknown, chosen), /nonsense/);
+});
+
 test("what nobody foresaw is a problem too", () => {
   assert.match(clientProblem(new TypeError("x is undefined")).advice, /x is undefined/);
 });

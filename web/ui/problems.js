@@ -6,6 +6,7 @@
  * @property {string} title What happened.
  * @property {string} advice What to do.
  * @property {boolean} fatal The session is over.
+ * @property {string} [detail] The server's own words.
  */
 
 const AGAIN = "Start again; if it happens every time, tell whoever runs this server.";
@@ -70,19 +71,38 @@ export const BEGAN_ANEW = Object.freeze({
 });
 
 /**
- * What the client reports or rejects with: its own sentences, except for the server's codes.
+ * What the client reports or rejects with: its own sentences, except for the server's codes. Where the server's own words
+ * name what the user chose, they tell more than any sentence here.
  *
  * @param {unknown} reason
+ * @param {readonly (string | null)[]} [chosen] Names of voice and language.
  * @returns {Problem}
  */
-export function clientProblem(reason) {
+export function clientProblem(reason, chosen = []) {
   if (isProblem(reason)) {
-    const { code, fatal = false } = reason;
+    const { code, fatal = false, detail = "" } = reason;
     const [title, advice] = Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : [reason.title, reason.advice];
-    return { code, title, advice, fatal };
+    const isChoice = chosen.some((name) => name !== null && names(detail, name));
+    return { code, title, advice: isChoice ? `${sentence(detail)} Choose another one in the settings.` : advice, fatal };
   }
   const message = reason instanceof Error ? reason.message : String(reason);
   return { code: "unexpected", title: "Something went wrong in this page", advice: `Reload it. (${message})`, fatal: true };
+}
+
+/**
+ * Whether a text has one of the words of a name: of `en-us+f2`, the server may only not know the `f2`.
+ *
+ * @param {string} text
+ * @param {string} name
+ */
+function names(text, name) {
+  const [told, wanted] = [text, name].map((each) => each.split(/[^\p{L}\p{N}_-]+/u).filter(Boolean));
+  return wanted.some((word) => told.includes(word));
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /** Without a microphone one can still type.  @param {Problem} problem */

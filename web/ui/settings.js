@@ -1,7 +1,8 @@
 // The settings: microphone, language, voice, how one talks.
 
-import { byId, element } from "./element.js";
+import { byId, element, mark, write } from "./element.js";
 import { locales } from "./languages.js";
+import { isNamed } from "./voices.js";
 
 /** @typedef {import("./preferences.js").Preferences} Preferences */
 
@@ -15,12 +16,16 @@ export class Settings {
     this.microphoneNote = byId("microphone-note", HTMLElement);
     this.locale = byId("locale", HTMLSelectElement);
     this.voice = byId("voice", HTMLInputElement);
+    this.voiceNote = byId("voice-note", HTMLElement);
+    /** @type {readonly string[]} */
+    this.voices = [];
     this.voiceList = byId("voices", HTMLDataListElement);
     this.clientVad = byId("client-vad", HTMLInputElement);
     this.modes = /** @type {NodeListOf<HTMLInputElement>} */ (this.dialog.querySelectorAll("input[name=mode]"));
     this.microphone.addEventListener("change", () => change({ deviceId: this.microphone.value }));
     this.locale.addEventListener("change", () => change({ locale: this.locale.value }));
     this.voice.addEventListener("change", () => change({ voice: this.voice.value.trim() || null }));
+    this.voice.addEventListener("input", () => this.drawVoiceNote());
     this.clientVad.addEventListener("change", () => change({ clientVad: this.clientVad.checked }));
     for (const mode of this.modes) {
       mode.addEventListener("change", () => change({ handsFree: mode.value === "hands-free" }));
@@ -40,11 +45,25 @@ export class Settings {
     );
     this.locale.value = preferences.locale;
     this.voice.value = preferences.voice ?? "";
-    this.voiceList.replaceChildren(...(ready?.voices ?? []).map((voice) => element("option", { value: voice })));
+    this.voices = ready?.voices ?? [];
+    this.voiceList.replaceChildren(...this.voices.map((voice) => element("option", { value: voice })));
+    this.drawVoiceNote();
     this.clientVad.checked = preferences.clientVad;
     for (const mode of this.modes) mode.checked = (mode.value === "hands-free") === preferences.handsFree;
     void this.listMicrophones(preferences.deviceId);
     if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  /** What it does not name, the server may take all the same: so it is asked. */
+  drawVoiceNote() {
+    const named = isNamed(this.voice.value, this.voices);
+    mark(this.voiceNote, "data-doubt", String(!named));
+    write(
+      this.voiceNote,
+      named
+        ? "A name that the server knows; leave it empty for its own."
+        : "The server names no such voice. If it has none, the next answer cannot be spoken: choose one of its list.",
+    );
   }
 
   /** @param {string} chosen */

@@ -19,6 +19,7 @@ const voice = {
   refusal: null,
   client: null,
   clockMs: 1_000_000,
+  ready: READY,
 
   emit(name, detail) {
     this.client.dispatchEvent(new CustomEvent(name, { detail }));

@@ -407,6 +407,28 @@ def test_the_end_leaves_the_conversation_and_a_button_to_go_on(talk: TalkPage) -
     assert talk.page.is_visible(".answer")
 
 
+def test_a_voice_that_the_server_does_not_name_is_doubted_and_its_own_words_are_told(talk: TalkPage) -> None:
+    talk.voice("voice.message({...voice.ready, voices: ['de', 'en-gb', 'en-us']})")
+    talk.page.click("#open-settings")
+    for voice, doubt in [("en-gb+f2", "false"), ("nonsense", "true")]:
+        talk.page.fill("#voice", voice)
+        assert talk.page.get_attribute("#voice-note", "data-doubt") == doubt
+    assert talk.text("#voice-note").startswith("The server names no such voice.")
+    talk.page.click("#settings button")
+    assert talk.calls()[-1] == ["setVoice", "nonsense"]
+    problem = {
+        "code": "tts_failed",
+        "title": "x",
+        "advice": "y",
+        "fatal": False,
+        "detail": "there is no voice nonsense",
+    }
+    talk.voice(f"voice.emit('problem', {json.dumps(problem)})")
+    assert talk.text(".problem p") == (
+        "The answer could not be spoken There is no voice nonsense. Choose another one in the settings."
+    )
+
+
 def test_a_conversation_after_the_end_begins_below_the_one_before(talk: TalkPage) -> None:
     talk.turn(1, "hello", "Good day.")
     talk.page.click("#end")
