@@ -42,9 +42,11 @@ test("what nobody foresaw is a problem too", () => {
   assert.match(clientProblem(new TypeError("x is undefined")).advice, /x is undefined/);
 });
 
-test("who has no microphone can type", () => {
+test("who cannot be heard can type", () => {
   const problem = (code, fatal) => ({ code, title: "", advice: "", fatal });
   assert.equal(canTypeInstead(problem("microphone_missing", true)), true);
+  assert.equal(canTypeInstead(problem("vad_failed", true)), true);
+  assert.equal(canTypeInstead(problem("vad_failed", false)), false);
   assert.equal(canTypeInstead(problem("microphone_changed", false)), false);
   assert.equal(canTypeInstead(problem("server_full", true)), false);
 });

@@ -60,6 +60,11 @@ test("what was over, or cut short, before it broke off stays as it was", () => {
   assert.equal(brokenOff(after(...tokens("It is noon."), cancelled("It is")), "lost").heardText, "It is");
 });
 
+test("what could not be spoken can be read", () => {
+  const failed = { ...cancelled("It"), reason: "failed" };
+  assert.deepEqual(answered(after(...tokens("It is", " noon."), failed)), { heard: "It is noon.", unheard: "", settled: true });
+});
+
 test("tokens of a cancelled reply are dropped", () => {
   assert.equal(after(...tokens("It is"), cancelled("It"), ...tokens(" noon")).reply, "It is");
 });

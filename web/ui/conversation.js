@@ -8,12 +8,12 @@ import { answered, said } from "./turns.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
 
+/** @type {Record<Exclude<import("../voicewire/types.js").CancelReason, "failed">, string>} */
 const CUT = {
   barge_in: "You cut in",
   interrupt: "You stopped it",
   text_input: "You typed something else",
   resumed: "Taken back as you went on",
-  failed: "It could not be finished",
 };
 
 /** One turn; its elements stay, and only their texts change. */
@@ -96,8 +96,9 @@ class BeginningDrawing {
 /** @param {Turn} turn */
 function remark(turn) {
   if (turn.cancelled === "resumed" && !answered(turn)) return "";
+  if (turn.cancelled === "failed" && turn.reply) return "It could not be finished.";
+  if (turn.cancelled === "failed" || turn.outcome === "failed") return "It could not be answered.";
   if (turn.cancelled) return turn.reply && !turn.heardText ? `${CUT[turn.cancelled]} before it was heard.` : `${CUT[turn.cancelled]}.`;
-  if (turn.outcome === "failed") return "It could not be answered.";
   if (turn.outcome === "ended") return "The conversation ended here.";
   if (turn.outcome === "lost") return `The connection was interrupted here.${turn.reply ? "" : onceMore(turn)}`;
   if (turn.outcome === "no_speech" && turn.partial) return turn.aside ? "The answer went on." : "That was not understood.";

@@ -34,10 +34,10 @@ const SENTENCES = {
   corrupt_audio: ["Some of what you said arrived damaged", ONCE_MORE],
   overloaded: ["The server is too busy to follow you, and missed some of what you said", "Wait a moment and say it once more."],
   unauthorized: ["You are not allowed to use this server", "Open the page from the link you were given; it may have expired."],
-  vad_failed: ["The server could not tell when you speak", "Type instead, or start again."],
+  vad_failed: ["The server could not tell when you speak", "Say it once more, or type it."],
   stt_failed: ["What you said could not be understood", "Say it once more, or type it."],
-  llm_failed: ["No answer could be found in time", "Ask once more."],
-  tts_failed: ["The answer could not be spoken", "Read it here, and ask on."],
+  llm_failed: ["No answer could be found", "Ask once more."],
+  tts_failed: ["The answer could not be spoken", "What there is of it can be read here. Ask once more, or ask on."],
   server_full: ["All lines are busy", "Try again in a minute."],
   too_many_sessions: ["This network has all the sessions it may have", "Close another one, then start again."],
   session_expired: ["The session has lasted as long as one may", "Press the button to go on."],
@@ -105,9 +105,9 @@ function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
-/** Without a microphone one can still type.  @param {Problem} problem */
+/** Whoever cannot be heard can still type.  @param {Problem} problem */
 export function canTypeInstead({ code, fatal }) {
-  return fatal && (code.startsWith("microphone_") || code === "insecure_context");
+  return fatal && (code.startsWith("microphone_") || code === "insecure_context" || code === "vad_failed");
 }
 
 /**

@@ -207,7 +207,8 @@ export function said(turn) {
 export function answered(turn) {
   if (!turn.reply || (turn.cancelled === "resumed" && !turn.heardText)) return null;
   const settled = turn.outcome !== null || turn.cancelled !== null;
-  if (turn.heardText === null) return { heard: turn.reply, unheard: "", settled };
+  // What could not be spoken is all the more to be read.
+  if (turn.heardText === null || turn.cancelled === "failed") return { heard: turn.reply, unheard: "", settled };
   return { ...split(turn.reply, turn.heardText), settled };
 }
 

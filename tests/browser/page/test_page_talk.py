@@ -66,6 +66,19 @@ def test_what_was_cut_off_is_struck_through_after_the_last_word_heard(talk: Talk
     assert line == "line-through"
 
 
+@pytest.mark.parametrize(
+    ("answer", "note"), [("It is noon.", "It could not be finished."), (None, "It could not be answered.")]
+)
+def test_an_answer_that_fails_is_left_to_be_read(talk: TalkPage, answer: str | None, note: str) -> None:
+    talk.says(1, "what time is it")
+    if answer:
+        talk.answers(1, answer)
+    cancelled = "{type: 'reply_cancelled', turn_id: 1, reason: 'failed', heard_ms: 0, heard_text: ''}"
+    talk.voice(f"voice.message({cancelled}), voice.message({{type: 'turn_end', turn_id: 1, outcome: 'failed'}})")
+    assert talk.page.locator(".answer:visible").all_text_contents() == ([f"Answer: {answer}"] if answer else [])
+    assert talk.text(".turn-note") == note
+
+
 def test_a_paused_answer_only_stands_still(talk: TalkPage) -> None:
     talk.says(1, "tell me a story")
     talk.answers(1, STORY)
