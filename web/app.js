@@ -142,7 +142,7 @@ function talk(action) {
   if (action === null) return;
   if (action === "press") client.pressToTalk();
   else client.releaseToTalk();
-  dispatch({ type: "talking", talking: action === "press" });
+  dispatch({ type: "talking", talking: action === "press", clockMs: nowMs() });
 }
 
 function stopTalking() {

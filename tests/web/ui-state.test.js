@@ -28,13 +28,13 @@ test("hands-free, the button mutes", () => {
 test("push-to-talk waits for the button, and hears while it is held", () => {
   const waiting = after(...open, { type: "hands_free", handsFree: false });
   assert.equal(presence(waiting), "waiting");
-  const held = reduce(waiting, { type: "talking", talking: true });
+  const held = reduce(waiting, { type: "talking", talking: true, clockMs: 0 });
   assert.equal(presence(held), "hearing");
   assert.deepEqual(mainButton(held), { label: "Release to send", pressed: true, does: "talk" });
 });
 
 test("while the button is held it hears, whatever the server makes of a pause", () => {
-  const held = after(...open, { type: "hands_free", handsFree: false }, { type: "talking", talking: true });
+  const held = after(...open, { type: "hands_free", handsFree: false }, { type: "talking", talking: true, clockMs: 0 });
   assert.equal(presence(reduce(held, client("thinking"))), "hearing");
   assert.equal(presence(reduce(held, client("reconnecting"))), "reconnecting");
 });
@@ -133,6 +133,16 @@ test("a turn keeps the clocks' offset as it was when it ended, and never has ano
   assert.deepEqual(offsets(stats(5), turn(1), stats(6), end, stats(7), turn(2)), [6, 7]);
   assert.deepEqual(offsets(turn(1), end, stats(5), stats(6)), [5]);
   assert.deepEqual(offsets(turn(1), stats(5), client("reconnecting"), message(READY), turn(1), stats(null)), [5, null]);
+});
+
+test("a turn of push-to-talk has the release of the button, a typed one has not", () => {
+  const talking = (talking, clockMs) => ({ type: "talking", talking, clockMs });
+  const final = (turn_id, text) => message({ type: "transcript_final", turn_id, text });
+  const released = (...events) => after(...open, ...events).turns.map(({ releasedMs }) => releasedMs);
+  const held = [{ type: "hands_free", handsFree: false }, talking(true, 10), talking(false, 20), final(1, "one")];
+  assert.deepEqual(released(...held, { type: "text_sent", text: "two" }, final(2, "two")), [20, null]);
+  assert.deepEqual(released(...held, { type: "hands_free", handsFree: true }, final(2, "two")), [20, null]);
+  assert.deepEqual(released(final(1, "one")), [null]);
 });
 
 test("history is bounded", () => {

@@ -110,7 +110,7 @@ test("the server's marks are laid on the client's clock by the offset", () => {
 test("without the offset, instants of two clocks are not laid beside each other", () => {
   const turn = marked(after({ type: "timing", mark: "turn.committed", t_ms: 510 }), "mic.speech_end", 5);
   assert.deepEqual(aligned(turn), { "turn.committed": 510 });
-  assert.equal(turnWaterfall(turn).witnessed, false);
+  assert.equal(turnWaterfall(turn)?.from, "commit");
 });
 
 test("the first sample played lies between the first frame and the first sound", () => {
@@ -128,6 +128,31 @@ test("voice-to-voice and barge-in stop need both their marks", () => {
   assert.equal(bargeInStopMs(turn), null);
   assert.equal(voiceToVoiceMs(marked(turn, "reply.first_audible", 912)), 812);
   assert.equal(bargeInStopMs(marked(turn, "barge_in.silence", 480)), 80);
+});
+
+test("of push-to-talk, what was held is no wait: its turn counts from the release, and its parts sum to that", () => {
+  let turn = { ...newTurn({ ...FIRST, offsetMs: 500 }, 1), releasedMs: 2_000 };
+  const marks = {
+    "mic.speech_end": 1_000, "audio.last_speech": 1_510, "vad.closed": 1_710, "stt.final": 2_640, "turn.committed": 2_642,
+    "llm.requested": 2_650, "reply.first_audible": 2_400,
+  };
+  for (const [mark, tMs] of Object.entries(marks)) turn = marked(turn, mark, tMs);
+  assert.equal(voiceToVoiceMs(turn), 400);
+  const { drawn, from } = turnWaterfall(turn);
+  assert.deepEqual([from, drawn.totalMs], ["release", 400]);
+  const parts = drawn.bars.map(({ part, critical }) => [part.name, critical.startMs, critical.endMs]);
+  assert.deepEqual(parts, [
+    ["speech_end", 0, 0], ["endpointing", 0, 0], ["stt", 0, 140], ["handover", 140, 150], ["unattributed", 150, 400],
+  ]);
+});
+
+test("a turn tells what it counts from", () => {
+  const from = (offsetMs, ...names) =>
+    turnWaterfall(names.reduce((turn, name) => marked(turn, name, 1), newTurn({ ...FIRST, offsetMs }, 1)))?.from;
+  assert.equal(from(0, "mic.speech_end", "audio.last_speech"), "speech");
+  assert.equal(from(null, "mic.speech_end", "audio.last_speech"), "server");
+  assert.equal(from(0, "turn.committed"), "commit");
+  assert.equal(from(0), undefined);
 });
 
 const turn = (turnId, fields) => ({ ...newTurn(FIRST, turnId), ...fields });

@@ -1,9 +1,10 @@
 // The developer's panel. It is drawn only while it is open.
 
 import { byId, element, mark, write } from "./element.js";
-import { audioFormat, bytes, count, median, milliseconds, stopwatch } from "./figures.js";
+import { audioFormat, bytes, count, milliseconds, stopwatch } from "./figures.js";
 import { KINDS, MOST_ENTRIES, filtered } from "./log.js";
-import { bargeInStopMs, begunEarly, turnWaterfall, voiceToVoiceMs } from "./turns.js";
+import { summary } from "./summary.js";
+import { begunEarly, turnWaterfall } from "./turns.js";
 import { line, table, trace } from "./waterfall-chart.js";
 
 /** @typedef {import("./log.js").Kind} Kind */
@@ -13,6 +14,14 @@ import { line, table, trace } from "./waterfall-chart.js";
 const SHOWN_TURNS = 8;
 const SHOWN_ENTRIES = 200;
 const TRACE_LENGTH = 120;
+
+/** @type {Record<import("./turns.js").From, [start: string, whole: string]>} */
+const COUNTED = {
+  speech: ["the end of speech", "voice-to-voice"],
+  release: ["the release of the button", "release-to-voice"],
+  server: ["the end of speech as the server dates it", "turnaround"],
+  commit: ["the commit", "turnaround"],
+};
 
 export class Panel {
   /** @param {{kinds: Kind[], kindsChosen: (kinds: Kind[]) => void}} options */
@@ -74,12 +83,9 @@ export class Panel {
 
   /** @param {ViewState} state */
   drawTurns({ turns }) {
-    // Who went on speaking waited for no answer: what was taken back is no wait.
-    const measured = turns.flatMap((turn) => (turn.cancelled === "resumed" ? [] : (voiceToVoiceMs(turn) ?? [])));
-    const stops = turns.flatMap((turn) => bargeInStopMs(turn) ?? []);
-    write(this.median, milliseconds(median(measured)));
-    const stopped = stops.length ? ` Barge-in stop: median ${milliseconds(median(stops))}, n = ${stops.length}.` : "";
-    write(this.medianNote, measured.length ? `median, n = ${measured.length}.${stopped}` : "From the end of your speech to the first sound of the answer.");
+    const { medianMs, note } = summary(turns);
+    write(this.median, milliseconds(medianMs));
+    write(this.medianNote, note);
     const timed = turns.flatMap((turn) => {
       const fall = turnWaterfall(turn);
       return fall ? [{ turn, ...fall }] : [];
@@ -93,9 +99,9 @@ export class Panel {
       this.waterfall.replaceChildren(element("p", { class: "note" }, "The waterfall of a turn appears here as it happens."));
       return;
     }
-    const { turn, drawn, witnessed } = chosen;
-    const from = witnessed ? "from the end of speech" : turn.typed ? "from the commit" : "from the end of speech as the server dates it";
-    const drawing = table(drawn, `Turn ${turn.turnId}, ms ${from}`, witnessed ? "voice-to-voice" : "turnaround");
+    const { turn, drawn, from } = chosen;
+    const [start, whole] = COUNTED[from];
+    const drawing = table(drawn, `Turn ${turn.turnId}, ms from ${start}`, whole);
     const early = begunEarly(turn);
     this.waterfall.replaceChildren(drawing, ...(early ? [element("p", { class: "note" }, early)] : []));
   }
@@ -103,14 +109,14 @@ export class Panel {
   /**
    * Buttons stay as long as their turn is shown, so that they can be pressed and keep the focus.
    *
-   * @param {{turn: Turn, drawn: import("./waterfall.js").Waterfall, witnessed: boolean}[]} shown
+   * @param {{turn: Turn, drawn: import("./waterfall.js").Waterfall, from: import("./turns.js").From}[]} shown
    * @param {Turn | null} chosen
    * @param {number} longestMs
    */
   drawTurnList(shown, chosen, longestMs) {
     const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (this.turnList.querySelectorAll("button"));
     const byKey = new Map([...buttons].map((button) => [button.dataset.key ?? "", button]));
-    for (const { turn, drawn, witnessed } of shown) {
+    for (const { turn, drawn, from } of shown) {
       const button = byKey.get(turn.key) ?? this.addTurn(turn.key);
       byKey.delete(turn.key);
       const totalMs = drawn.totalMs === null ? null : Math.round(drawn.totalMs);
@@ -122,7 +128,7 @@ export class Panel {
           "span",
           { class: "number" },
           milliseconds(totalMs),
-          element("span", { class: "visually-hidden" }, witnessed ? "" : " by the server's figures"),
+          element("span", { class: "visually-hidden" }, from === "server" || from === "commit" ? " by the server's figures" : ""),
         ),
       );
     }

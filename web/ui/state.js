@@ -48,6 +48,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns
  * @property {boolean} muted
  * @property {boolean} handsFree
  * @property {boolean} talking The push-to-talk button is held.
+ * @property {number | null} releasedMs When that was let go last, on the client's clock.
  * @property {{attempt: number, delayMs: number} | null} retry While reconnecting.
  * @property {number | null} unheardMs When the user spoke first while the client was reconnecting.
  * @property {number} connection Counts the sessions opened.
@@ -78,7 +79,7 @@ import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns
  *   | {type: "problem_dismissed", code: string}
  *   | {type: "muted", muted: boolean}
  *   | {type: "hands_free", handsFree: boolean}
- *   | {type: "talking", talking: boolean}
+ *   | {type: "talking", talking: boolean, clockMs: number}
  *   | {type: "text_sent", text: string}} ViewEvent
  */
 
@@ -102,6 +103,7 @@ export function initial({ handsFree = true } = {}) {
     muted: false,
     handsFree,
     talking: false,
+    releasedMs: null,
     retry: null,
     unheardMs: null,
     connection: 0,
@@ -161,9 +163,9 @@ export function reduce(state, event) {
         ? state
         : announced({ ...state, muted: event.muted }, event.muted ? "Muted." : "Microphone on.");
     case "hands_free":
-      return { ...state, handsFree: event.handsFree, talking: false };
+      return { ...state, handsFree: event.handsFree, talking: false, releasedMs: null };
     case "talking":
-      return { ...state, talking: event.talking };
+      return { ...state, talking: event.talking, releasedMs: event.talking ? null : event.clockMs };
     case "text_sent":
       return { ...state, typed: [...state.typed, event.text].slice(-MOST_TYPED) };
   }
@@ -284,7 +286,7 @@ function opened(state, ready, atMs) {
   const unheard = state.unheardMs !== null && atMs - state.unheardMs > KEPT_MS;
   // After an end that the user wanted, that is no problem.
   const problems = [...(anew && ready.resumed === false ? [BEGAN_ANEW] : []), ...(unheard ? [NOT_HEARD] : [])];
-  const fresh = { typed: [], problems, retry: null, unheardMs: null, offsetMs: null };
+  const fresh = { typed: [], problems, retry: null, unheardMs: null, offsetMs: null, releasedMs: null };
   const next = { ...state, ...fresh, ready, connection: connection + 1 };
   return anew ? announced({ ...next, conversation: conversation + 1 }, "A new conversation.") : next;
 }
@@ -296,9 +298,10 @@ function opened(state, ready, atMs) {
  */
 function turnReceived(state, message) {
   const next = withTurn(state, message.turn_id, (turn) => {
-    const reduced = reduceTurn(turn, message);
-    const typed = message.type === "transcript_final" && state.typed[0] === message.text;
-    if (typed) return { ...reduced, typed };
+    const isFinal = message.type === "transcript_final";
+    const typed = isFinal && state.typed[0] === message.text;
+    if (typed) return { ...reduceTurn(turn, message), typed };
+    const reduced = isFinal ? { ...reduceTurn(turn, message), releasedMs: state.releasedMs } : reduceTurn(turn, message);
     const begins = message.type === "speech_started" || !turnOf(state, message.turn_id);
     const over = begins ? answering(state) : turn.over;
     const isNothing = message.type === "turn_end" && message.outcome === "no_speech";

@@ -19,6 +19,7 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {number} stableChars
  * @property {string | null} transcript Final.
  * @property {boolean} typed
+ * @property {number | null} releasedMs When the talk button was let go, on the client's clock; null where none was held.
  * @property {string} earlier Words of the turn before, which was taken back: this one goes on with them.
  * @property {boolean} folded It was taken back, and its words are shown in the turn behind it.
  * @property {string} reply
@@ -34,6 +35,13 @@ import { turnaround, waterfall } from "./waterfall.js";
  * @property {number | null} replyPlayMs When the reply's first sample was played, on the client's clock.
  * @property {Record<string, number>} reportedMs The server's own latencies.
  * @property {import("../voicewire/types.js").Speculation} speculation
+ */
+
+/**
+ * What a turn's waterfall counts from: the end of `speech` in the audio itself, so that the whole is voice-to-voice; the
+ * `release` of the talk button; the end of speech as the `server` dates it; or the `commit`, of what was typed.
+ *
+ * @typedef {"speech" | "release" | "server" | "commit"} From
  */
 
 /** @type {readonly Mark[]} What speech that goes on before the commit takes back. */
@@ -72,6 +80,7 @@ export function newTurn({ connection, conversation, offsetMs }, turnId) {
     stableChars: 0,
     transcript: null,
     typed: false,
+    releasedMs: null,
     earlier: "",
     folded: false,
     over: null,
@@ -248,16 +257,28 @@ export function aligned({ marks: told, offsetMs }) {
 
 /**
  * @param {Turn} turn
- * @returns {{drawn: Waterfall, witnessed: boolean} | null} `witnessed`: from the end of speech in the audio itself, so
- *   that the whole is voice-to-voice; else as the server dates it.
+ * @returns {{drawn: Waterfall, from: From} | null}
  */
 export function turnWaterfall(turn) {
-  const marks = aligned(turn);
+  const marks = fromRelease(aligned(turn), turn);
   const replyPlayMs = turn.offsetMs === null ? null : playedMs(turn);
   const witnessed = waterfall(marks, { replyPlayMs });
-  if (witnessed) return { drawn: witnessed, witnessed: true };
+  if (witnessed) return { drawn: witnessed, from: turn.releasedMs === null ? "speech" : "release" };
   const drawn = turnaround(marks, { replyPlayMs });
-  return drawn && { drawn, witnessed: false };
+  return drawn && { drawn, from: marks["audio.last_speech"] === undefined ? "commit" : "server" };
+}
+
+/**
+ * While the talk button is held it is the user who waits, whenever they spoke last: their speech ends with its release.
+ *
+ * @param {import("./waterfall.js").Marks} marks
+ * @param {Turn} turn
+ * @returns {import("./waterfall.js").Marks}
+ */
+function fromRelease(marks, { releasedMs, offsetMs }) {
+  if (releasedMs === null || offsetMs === null) return marks;
+  const last = Math.max(releasedMs, marks["audio.last_speech"] ?? releasedMs);
+  return { ...marks, "mic.speech_end": releasedMs, "audio.last_speech": last };
 }
 
 /** It is dated back from a report, a little off: it lies between the first frame and the first sound.  @param {Turn} turn */
@@ -267,9 +288,12 @@ function playedMs({ replyPlayMs, marks }) {
   return Math.max(earliest, Math.min(replyPlayMs, marks["reply.first_audible"] ?? replyPlayMs));
 }
 
-/** @param {Turn} turn */
+/** From the end of speech, or from the release of the talk button.  @param {Turn} turn */
 export function voiceToVoiceMs(turn) {
-  return between(turn, "mic.speech_end", "reply.first_audible");
+  const { marks, releasedMs } = turn;
+  const audible = marks["reply.first_audible"];
+  if (releasedMs === null || audible === undefined) return between(turn, "mic.speech_end", "reply.first_audible");
+  return audible - releasedMs;
 }
 
 /** @param {Turn} turn */

@@ -69,6 +69,19 @@ def test_a_typed_turn_has_a_turnaround(panel: TalkPage) -> None:
     assert rows(panel)["turnaround"] == "90 ms"
 
 
+def test_a_turn_of_push_to_talk_counts_from_the_release(panel: TalkPage) -> None:
+    panel.page.click("#hands-free")
+    panel.page.click("#main-button")
+    # A fifth of a second after the end of the speech of its turn, as that is dated below.
+    panel.voice("voice.clockMs += 10_200")
+    panel.page.click("#main-button")
+    panel.voice("voice.clockMs -= 10_200")
+    panel.turn(1, "what time is it", "It is noon.")
+    assert (rows(panel)["release-to-voice"], rows(panel)["endpointing"]) == ("700 ms", "408 ms")
+    assert panel.text("#waterfall caption") == "Turn 1, ms from the release of the button"
+    assert panel.text("#median-note") == "median from the release of the button, n = 1."
+
+
 def test_what_was_begun_early_is_told_below_its_waterfall(panel: TalkPage) -> None:
     panel.turn(1, "and now", "Noon.", voice_to_voice_ms=700)
     assert panel.page.locator("#waterfall .note").count() == 0

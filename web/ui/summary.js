@@ -1,0 +1,35 @@
+// What the turns so far came to, in one figure and what is to be known of it.
+
+import { median, milliseconds } from "./figures.js";
+import { bargeInStopMs, voiceToVoiceMs } from "./turns.js";
+
+/** @typedef {import("./turns.js").Turn} Turn */
+
+/**
+ * Push-to-talk is counted apart: there it is the user, not the server, who says that it is the answer's turn.
+ *
+ * @param {readonly Turn[]} turns
+ * @returns {{medianMs: number | null, note: string}}
+ */
+export function summary(turns) {
+  // Who went on speaking waited for no answer: what was taken back is no wait.
+  const waited = turns.filter((turn) => turn.cancelled !== "resumed");
+  const handsFree = waited.filter((turn) => turn.releasedMs === null).flatMap((turn) => voiceToVoiceMs(turn) ?? []);
+  const pushed = waited.filter((turn) => turn.releasedMs !== null).flatMap((turn) => voiceToVoiceMs(turn) ?? []);
+  const stops = turns.flatMap((turn) => bargeInStopMs(turn) ?? []);
+  const notes = [
+    handsFree.length && `median, n = ${handsFree.length}.`,
+    !handsFree.length && pushed.length && `median from the release of the button, n = ${pushed.length}.`,
+    handsFree.length && pushed.length && `Push-to-talk, from the release: ${medianOf(pushed)}`,
+    stops.length && `Barge-in stop: ${medianOf(stops)}`,
+  ];
+  return {
+    medianMs: median(handsFree.length ? handsFree : pushed),
+    note: notes.filter(Boolean).join(" ") || "From the end of your speech to the first sound of the answer.",
+  };
+}
+
+/** @param {number[]} values */
+function medianOf(values) {
+  return `median ${milliseconds(median(values))}, n = ${values.length}.`;
+}
