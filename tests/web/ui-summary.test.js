@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { summary } from "../../web/ui/summary.js";
+import { summary, turnKind, turnName } from "../../web/ui/summary.js";
 import { newTurn } from "../../web/ui/turns.js";
 
 const turn = (latencyMs, fields = {}) => ({
@@ -33,4 +33,16 @@ test("push-to-talk counts from the release, and apart from what is hands-free", 
 test("how quickly an answer was silenced stands beside it", () => {
   const cut = { marks: { "barge_in.speech_start": 0, "barge_in.silence": 90 } };
   assert.equal(summary([turn(700), turn(0, cut)]).note, "median, n = 1. Barge-in stop: median 90 ms, n = 1.");
+});
+
+test("a turn is named by its connection, too, where there was another before", () => {
+  assert.deepEqual([turnName(turn(1)), turnName(turn(1, { connection: 2 }))], ["1", "2·1"]);
+});
+
+test("a turn that does not count for the median says why", () => {
+  const kind = (from, fields) => turnKind(turn(700, fields), from);
+  assert.deepEqual([kind("speech"), kind("release"), kind("server")], ["", "push-to-talk", "by the server"]);
+  assert.deepEqual([kind("commit", { typed: true }), kind("speech", { cancelled: "resumed" })], ["typed", "taken back"]);
+  assert.equal(kind("speech", { outcome: "no_speech", aside: true }), "nod or noise");
+  assert.equal(kind("speech", { outcome: "no_speech" }), "no words");
 });

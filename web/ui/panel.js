@@ -3,7 +3,7 @@
 import { byId, element, mark, write } from "./element.js";
 import { audioFormat, bytes, count, milliseconds, stopwatch } from "./figures.js";
 import { KINDS, MOST_ENTRIES, filtered } from "./log.js";
-import { summary } from "./summary.js";
+import { summary, turnKind, turnName } from "./summary.js";
 import { begunEarly, turnWaterfall } from "./turns.js";
 import { line, table, trace } from "./waterfall-chart.js";
 
@@ -101,7 +101,7 @@ export class Panel {
     }
     const { turn, drawn, from } = chosen;
     const [start, whole] = COUNTED[from];
-    const drawing = table(drawn, `Turn ${turn.turnId}, ms from ${start}`, whole);
+    const drawing = table(drawn, `Turn ${turnName(turn)}, ms from ${start}`, whole);
     const early = begunEarly(turn);
     this.waterfall.replaceChildren(drawing, ...(early ? [element("p", { class: "note" }, early)] : []));
   }
@@ -122,14 +122,10 @@ export class Panel {
       const totalMs = drawn.totalMs === null ? null : Math.round(drawn.totalMs);
       mark(button, "aria-pressed", String(turn === chosen));
       button.replaceChildren(
-        element("span", {}, element("span", { class: "visually-hidden" }, "Turn "), String(turn.turnId)),
+        element("span", {}, element("span", { class: "visually-hidden" }, "Turn "), turnName(turn)),
         line(drawn, longestMs),
-        element(
-          "span",
-          { class: "number" },
-          milliseconds(totalMs),
-          element("span", { class: "visually-hidden" }, from === "server" || from === "commit" ? " by the server's figures" : ""),
-        ),
+        element("span", { class: "kind" }, turnKind(turn, from)),
+        element("span", { class: "number" }, milliseconds(totalMs)),
       );
     }
     for (const gone of byKey.values()) gone.parentElement?.remove();

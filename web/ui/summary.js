@@ -29,6 +29,24 @@ export function summary(turns) {
   };
 }
 
+/** Turn ids begin again with each connection: from the second on, that is named as well.  @param {Turn} turn */
+export function turnName({ connection, turnId }) {
+  return connection > 1 ? `${connection}·${turnId}` : String(turnId);
+}
+
+/**
+ * Why a turn is none that counts for the median of hands-free ones; "" where it does.
+ *
+ * @param {Turn} turn
+ * @param {import("./turns.js").From} from
+ */
+export function turnKind(turn, from) {
+  if (turn.outcome === "no_speech") return turn.aside ? "nod or noise" : "no words";
+  if (turn.cancelled === "resumed") return "taken back";
+  if (turn.typed) return "typed";
+  return { speech: "", release: "push-to-talk", server: "by the server", commit: "by the server" }[from];
+}
+
 /** @param {number[]} values */
 function medianOf(values) {
   return `median ${milliseconds(median(values))}, n = ${values.length}.`;

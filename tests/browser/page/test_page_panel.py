@@ -128,6 +128,25 @@ def test_a_turn_keeps_its_figures_when_the_next_server_has_another_clock(panel: 
     assert rows(panel) == before
 
 
+def test_the_list_of_turns_tells_them_apart(panel: TalkPage) -> None:
+    panel.turn(1, "and now", "Noon.", voice_to_voice_ms=700)
+    panel.page.fill("#text", "and now")
+    panel.page.keyboard.press("Enter")
+    panel.voice("voice.message({type: 'transcript_final', turn_id: 2, text: 'and now'})")
+    panel.voice("voice.marks(2, 0, {'turn.committed': 0, 'reply.first_frame_sent': 90})")
+    panel.voice("voice.state('reconnecting'), voice.connected(), voice.stats()")
+    panel.voice("voice.marks(1, 0, {'mic.speech_end': 0, 'audio.last_speech': 8})")
+    panel.voice("voice.message({type: 'turn_end', turn_id: 1, outcome: 'no_speech'})")
+    turns = panel.page.locator("#turn-list button").evaluate_all(
+        "all => all.map(e => [...e.children].map(c => c.textContent))"
+    )
+    assert turns == [
+        ["Turn 1", "", "", "700 ms"],
+        ["Turn 2", "", "typed", "90 ms"],
+        ["Turn 2·1", "", "no words", "–"],
+    ]
+
+
 def test_the_connection_in_figures(panel: TalkPage) -> None:
     panel.voice("voice.stats({shedMs: 240, underruns: 3})")
     figures = dict(
