@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { KINDS, MOST_ENTRIES, filtered, logged, messageEntry } from "../../web/ui/log.js";
+import { KINDS, MOST_OF_A_KIND, filtered, logged, messageEntry } from "../../web/ui/log.js";
 import { DOWN_TYPES, UP_TYPES } from "../../web/voicewire/types.js";
 
 const entry = (kind, name, text = "") => ({ atMs: 0, kind, name, turnId: null, text });
 
-test("the log is bounded, and ids go on", () => {
-  let log = [];
-  for (let at = 0; at < MOST_ENTRIES + 3; at += 1) log = logged(log, entry("audio", "audio_ack"));
-  assert.deepEqual([log.length, log[0].id, log.at(-1).id], [MOST_ENTRIES, 4, MOST_ENTRIES + 3]);
+test("of each kind the newest are kept, whatever else comes, and ids go on", () => {
+  let log = logged([], entry("speech", "speech_started"));
+  for (let at = 0; at < MOST_OF_A_KIND + 3; at += 1) log = logged(log, entry("audio", "audio_ack"));
+  assert.deepEqual([log.length, log[0].id, log[1].id, log.at(-1).id], [MOST_OF_A_KIND + 1, 1, 5, MOST_OF_A_KIND + 4]);
 });
 
 test("every message of the protocol has its kind", () => {

@@ -1,6 +1,6 @@
-// The event log: one line for each thing that happened, bounded, filtered by kind and by text.
+// The event log: one line for each thing that happened, bounded by kind, filtered by kind and by text.
 
-/** @typedef {"speech" | "reply" | "timing" | "audio" | "session" | "problem"} Kind */
+/** @typedef {"speech" | "reply" | "token" | "timing" | "audio" | "session" | "problem"} Kind */
 
 /**
  * @typedef {Object} Entry
@@ -12,13 +12,14 @@
  * @property {string} text
  */
 
-/** Past it, the oldest entries are forgotten. */
-export const MOST_ENTRIES = 500;
+/** Past it, the oldest of a kind is forgotten: what comes many times a second must not push out what is rare. */
+export const MOST_OF_A_KIND = 200;
 
 /** @type {readonly {kind: Kind, title: string}[]} */
 export const KINDS = Object.freeze([
   { kind: "speech", title: "Speech" },
   { kind: "reply", title: "Reply" },
+  { kind: "token", title: "Tokens" },
   { kind: "timing", title: "Timing" },
   { kind: "audio", title: "Audio" },
   { kind: "session", title: "Session" },
@@ -33,7 +34,7 @@ const KIND_OF = {
   speech_stopped: "speech",
   transcript_partial: "speech",
   transcript_final: "speech",
-  llm_token: "reply",
+  llm_token: "token",
   reply_paused: "reply",
   reply_resumed: "reply",
   reply_cancelled: "reply",
@@ -56,7 +57,9 @@ const KIND_OF = {
  */
 export function logged(entries, entry) {
   const id = entries.length ? entries[entries.length - 1].id + 1 : 1;
-  return [...entries.slice(-(MOST_ENTRIES - 1)), { id, ...entry }];
+  const same = entries.filter(({ kind }) => kind === entry.kind);
+  const kept = same.length < MOST_OF_A_KIND ? entries : entries.filter((each) => each !== same[0]);
+  return [...kept, { id, ...entry }];
 }
 
 /**

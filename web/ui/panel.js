@@ -2,7 +2,7 @@
 
 import { byId, element, mark, write } from "./element.js";
 import { audioFormat, bytes, count, milliseconds, stopwatch } from "./figures.js";
-import { KINDS, MOST_ENTRIES, filtered } from "./log.js";
+import { KINDS, MOST_OF_A_KIND, filtered } from "./log.js";
 import { summary, turnKind, turnName } from "./summary.js";
 import { begunEarly, turnWaterfall } from "./turns.js";
 import { line, table, trace } from "./waterfall-chart.js";
@@ -177,15 +177,13 @@ export class Panel {
     const found = filtered(log, { kinds: this.kinds, text: this.logText.value });
     const shown = found.slice(-SHOWN_ENTRIES);
     const following = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
-    const first = shown[0]?.id ?? 0;
-    const rows = /** @type {HTMLCollectionOf<HTMLTableRowElement>} */ (this.logRows.children);
+    // A row stays the same one as long as it is shown, so that its text can be selected.
+    const ids = new Set(shown.map(({ id }) => String(id)));
     const keep = this.drawnFrom.length > 0;
-    if (!keep) this.logRows.replaceChildren();
-    while (rows.length && Number(rows[0].dataset.id) < first) rows[0].remove();
-    const last = rows.length ? Number(rows[rows.length - 1].dataset.id) : 0;
+    for (const each of [...this.logRows.children]) if (!keep || !ids.has(each.getAttribute("data-id") ?? "")) each.remove();
+    const last = Number(this.logRows.lastElementChild?.getAttribute("data-id") ?? 0);
     this.logRows.append(...shown.filter((entry) => entry.id > last).map(row));
-    const forgotten = log.length >= MOST_ENTRIES ? `; older than the last ${MOST_ENTRIES} are forgotten` : "";
-    write(this.logNote, `${found.length} of ${log.length} events${forgotten}.`);
+    write(this.logNote, `${found.length} of ${log.length} events; of each kind the last ${MOST_OF_A_KIND} are kept.`);
     if (following) this.log.scrollTop = this.log.scrollHeight;
   }
 

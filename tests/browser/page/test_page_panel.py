@@ -194,12 +194,21 @@ def test_the_log_is_filtered_by_kind_and_text(panel: TalkPage) -> None:
     assert panel.text("#log-note").startswith("0 of ")
 
 
+def test_a_long_answer_leaves_the_other_events_in_reach(panel: TalkPage) -> None:
+    panel.says(1, "tell me a story")
+    panel.answers(1, "word " * 300)
+    panel.voice("voice.message({type: 'turn_end', turn_id: 1, outcome: 'completed'})")
+    assert [names(panel)[at] for at in (-3, -2, -1)] == ["speech_started", "transcript_final", "turn_end"]
+    panel.page.check("#log-kinds input[value=token]", force=True)
+    assert names(panel)[-200:] == ["llm_token"] * 199 + ["turn_end"]
+
+
 def test_the_log_is_bounded_and_keeps_no_secret(panel: TalkPage) -> None:
     panel.voice(
         "Array.from({length: 600}, (_, at) => voice.message({type: 'speech_started', turn_id: 1, position_ms: at}))"
     )
     assert panel.page.locator("#log-rows tr").count() == 200
-    assert "older than the last 500 are forgotten" in panel.text("#log-note")
+    assert "of each kind the last 200 are kept" in panel.text("#log-note")
     assert "secret" not in panel.page.inner_text("#panel")
 
 
