@@ -151,6 +151,21 @@ def test_nothing_is_cut_off_sideways_on_a_phone_or_zoomed(open_page: Open, scene
         assert talk.page.evaluate(BEYOND, width) == []
 
 
+SEEN = """[document.querySelector('.dock').getBoundingClientRect().top, ...[...document.querySelectorAll('.turn')]
+    .map(turn => turn.getBoundingClientRect().bottom).filter(bottom => bottom > 0)]"""
+
+
+@pytest.mark.parametrize("size", [PHONE, (320, 480), (320, 400), ZOOMED_FOUR_TIMES])
+def test_the_controls_stand_below_the_conversation_at_any_size(open_page: Open, size: tuple[int, int]) -> None:
+    talk = open_page(viewport=size)
+    talk.start()
+    for turn_id in range(1, 6):
+        talk.turn(turn_id, "tell me a story", "Once upon a time there was a lighthouse keeper. " * 6)
+    dock, *turns = talk.page.evaluate(SEEN)
+    assert max(turns) <= dock
+    assert talk.page.evaluate("document.querySelector('.dock').getBoundingClientRect().bottom") <= size[1] + 1
+
+
 @pytest.mark.parametrize("scene", [idle, conversation])
 def test_what_is_pressed_is_large_enough_for_a_finger(open_page: Open, scene: Scene) -> None:
     talk = open_page(viewport=PHONE)
