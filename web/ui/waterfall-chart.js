@@ -21,13 +21,16 @@ export function table(drawn, caption, total) {
     const bar = drawing("svg", { viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none", "aria-hidden": "true" });
     for (const tick of ticks) bar.append(drawing("rect", { class: "grid", x: x(tick), width: 1.5, height: 10 }));
     if (whole) bar.append(rectangle(x(whole.startMs), x(whole.endMs), part.colour, { opacity: 0.28, y: 2.5, height: 5 }));
-    bar.append(rectangle(x(critical.startMs), x(critical.endMs), part.colour, { y: 1, height: 8 }));
+    const ms = Math.round(length(critical) * 10) / 10;
+    /** @type {Record<string, string>} */
+    const look = ms < 0 ? { class: "backwards", stroke: part.colour } : {};
+    if (ms !== 0) bar.append(rectangle(x(critical.startMs), x(critical.endMs), part.colour, { y: 1, height: 8, ...look }));
     return element(
       "tr",
       { "data-part": part.name, title: part.meaning },
       element("th", { scope: "row" }, part.title),
       element("td", { class: "bar-cell" }, bar),
-      element("td", { class: "number" }, milliseconds(Math.round(length(critical) * 10) / 10)),
+      element("td", { class: "number" }, milliseconds(ms)),
     );
   });
   const scale = drawing("svg", { class: "scale", "aria-hidden": "true" });
@@ -83,7 +86,7 @@ export function line(drawn, longestMs) {
  * @param {number} from
  * @param {number} to
  * @param {string} fill
- * @param {Record<string, number>} more
+ * @param {Record<string, number | string>} more
  */
 function rectangle(from, to, fill, more) {
   return drawing("rect", { x: Math.min(from, to), width: Math.max(3, Math.abs(to - from)), fill, rx: 1.5, ...more });

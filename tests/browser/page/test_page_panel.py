@@ -56,6 +56,22 @@ def test_the_waterfall_sums_to_voice_to_voice(panel: TalkPage) -> None:
     assert fill == "#d19a2a"
 
 
+def test_what_lasts_no_time_is_not_drawn_and_what_counts_backwards_is_hollow(panel: TalkPage) -> None:
+    panel.says(1, "what time is it")
+    panel.voice("voice.stats()")
+    panel.voice(
+        """voice.marks(1, 0, {'mic.speech_end': 0, 'audio.last_speech': -35, 'vad.closed': 165, 'turn.committed': 365,
+        'llm.requested': 365, 'llm.first_token': 366})"""
+    )
+    bars = {
+        part: panel.page.locator(f"tr[data-part={part}] rect:not(.grid)").evaluate_all(
+            "all => all.map(e => e.className.baseVal)"
+        )
+        for part in ("speech_end", "endpointing", "handover", "llm")
+    }
+    assert bars == {"speech_end": ["backwards"], "endpointing": [""], "handover": [], "llm": [""]}
+
+
 def test_the_waterfall_grows_as_the_marks_come(panel: TalkPage) -> None:
     panel.says(1, "what time is it")
     panel.voice("voice.stats(), voice.marks(1, 0, {'mic.speech_end': 0, 'audio.last_speech': 10, 'vad.closed': 210})")
