@@ -13,6 +13,11 @@ test("what is not known is a dash", () => {
 
 test("milliseconds have a decimal only where it says something", () => {
   assert.deepEqual([0, 7.24, 9.96, 812.4, -3.5].map(milliseconds), ["0 ms", "7.2 ms", "10 ms", "812 ms", "-3.5 ms"]);
+  assert.deepEqual([0.04, -0.04, 3.02].map(milliseconds), ["0 ms", "0 ms", "3 ms"]);
+});
+
+test("a figure is rounded once", () => {
+  assert.equal(milliseconds(524.46), "524 ms");
 });
 
 test("bytes are told in the unit that fits", () => {

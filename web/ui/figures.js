@@ -11,11 +11,16 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** As exact as it is shown: below ten to a tenth, else whole.  @param {number} ms */
+export function rounded(ms) {
+  return Math.abs(ms) < 9.95 ? Math.round(ms * 10) / 10 : Math.round(ms);
+}
+
 /** @param {number | null | undefined} value */
 export function milliseconds(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const digits = Math.abs(value) < 9.95 && !Number.isInteger(value) ? 1 : 0;
-  return `${value.toFixed(digits)} ms`;
+  const shown = rounded(value);
+  return `${shown.toFixed(Number.isInteger(shown) ? 0 : 1)} ms`;
 }
 
 /** @param {number | null | undefined} value */

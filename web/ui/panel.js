@@ -119,13 +119,12 @@ export class Panel {
     for (const { turn, drawn, from } of shown) {
       const button = byKey.get(turn.key) ?? this.addTurn(turn.key);
       byKey.delete(turn.key);
-      const totalMs = drawn.totalMs === null ? null : Math.round(drawn.totalMs);
       mark(button, "aria-pressed", String(turn === chosen));
       button.replaceChildren(
         element("span", {}, element("span", { class: "visually-hidden" }, "Turn "), turnName(turn)),
         line(drawn, longestMs),
         element("span", { class: "kind" }, turnKind(turn, from)),
-        element("span", { class: "number" }, milliseconds(totalMs)),
+        element("span", { class: "number" }, milliseconds(drawn.totalMs)),
       );
     }
     for (const gone of byKey.values()) gone.parentElement?.remove();

@@ -1,7 +1,7 @@
 // Waterfalls drawn: a table with a row for each part, all on one time axis, and one line for a whole turn.
 
 import { drawing, element } from "./element.js";
-import { milliseconds } from "./figures.js";
+import { milliseconds, rounded } from "./figures.js";
 import { axis, length } from "./waterfall.js";
 
 /** @typedef {import("./waterfall.js").Waterfall} Waterfall */
@@ -21,7 +21,7 @@ export function table(drawn, caption, total) {
     const bar = drawing("svg", { viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none", "aria-hidden": "true" });
     for (const tick of ticks) bar.append(drawing("rect", { class: "grid", x: x(tick), width: 1.5, height: 10 }));
     if (whole) bar.append(rectangle(x(whole.startMs), x(whole.endMs), part.colour, { opacity: 0.28, y: 2.5, height: 5 }));
-    const ms = Math.round(length(critical) * 10) / 10;
+    const ms = rounded(length(critical));
     /** @type {Record<string, string>} */
     const look = ms < 0 ? { class: "backwards", stroke: part.colour } : {};
     if (ms !== 0) bar.append(rectangle(x(critical.startMs), x(critical.endMs), part.colour, { y: 1, height: 8, ...look }));
@@ -46,7 +46,7 @@ export function table(drawn, caption, total) {
     { class: "sum" },
     element("th", { scope: "row" }, total),
     element("td", { class: "bar-cell" }, scale),
-    element("td", { class: "number" }, milliseconds(drawn.totalMs === null ? null : Math.round(drawn.totalMs * 10) / 10)),
+    element("td", { class: "number" }, milliseconds(drawn.totalMs)),
   );
   return element(
     "table",

@@ -78,6 +78,11 @@ def test_the_waterfall_grows_as_the_marks_come(panel: TalkPage) -> None:
     assert rows(panel) == {"speech end": "10 ms", "endpointing": "200 ms", "voice-to-voice": "–"}
 
 
+def test_a_whole_is_the_same_figure_wherever_it_stands(panel: TalkPage) -> None:
+    panel.voice("voice.stats(), voice.marks(1, 0, {'mic.speech_end': 0, 'reply.first_audible': 524.46})")
+    assert rows(panel)["voice-to-voice"] == panel.text("#median") == panel.text("#turn-list .number") == "524 ms"
+
+
 def test_a_typed_turn_has_a_turnaround(panel: TalkPage) -> None:
     panel.voice(
         "voice.stats(), voice.marks(1, 0, {'turn.committed': 0, 'llm.requested': 1, 'reply.first_frame_sent': 90})"
