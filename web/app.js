@@ -6,11 +6,12 @@ import { HoldToTalk, isFreeForTalking } from "./ui/hold-to-talk.js";
 import { Notices } from "./ui/notices.js";
 import { Panel } from "./ui/panel.js";
 import { load, save } from "./ui/preferences.js";
+import { isInterruptible, isOpen, presence } from "./ui/presence.js";
 import { clientProblem } from "./ui/problems.js";
 import { recordingName } from "./ui/recording.js";
 import { Settings } from "./ui/settings.js";
 import { Stage, mainButton } from "./ui/stage.js";
-import { initial, isInterruptible, isOpen, presence, reduce } from "./ui/state.js";
+import { initial, reduce } from "./ui/state.js";
 import { takeToken } from "./ui/token.js";
 import { VoiceClient, nowMs } from "./voicewire.js";
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { isInterruptible, presence } from "../../web/ui/presence.js";
 import { mainButton, words } from "../../web/ui/stage.js";
-import { MOST_TURNS, initial, isInterruptible, presence, reduce, timeline } from "../../web/ui/state.js";
+import { MOST_TURNS, initial, reduce, timeline } from "../../web/ui/state.js";
 
 const READY = { type: "session_ready", session_id: "s", resume_token: "r", input: {}, output: {}, engines: {}, lead_ms: 400 };
 

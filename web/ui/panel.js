@@ -4,7 +4,8 @@ import { byId, element, mark, write } from "./element.js";
 import { audioFormat, bytes, count, milliseconds, stopwatch } from "./figures.js";
 import { KINDS, MOST_OF_A_KIND, filtered } from "./log.js";
 import { summary, turnKind, turnName } from "./summary.js";
-import { begunEarly, turnWaterfall } from "./turns.js";
+import { turnWaterfall } from "./turn-timing.js";
+import { begunEarly } from "./turns.js";
 import { line, table, trace } from "./waterfall-chart.js";
 
 /** @typedef {import("./log.js").Kind} Kind */
@@ -15,7 +16,7 @@ const SHOWN_TURNS = 8;
 const SHOWN_ENTRIES = 200;
 const TRACE_LENGTH = 120;
 
-/** @type {Record<import("./turns.js").From, [start: string, whole: string]>} */
+/** @type {Record<import("./turn-timing.js").From, [start: string, whole: string]>} */
 const COUNTED = {
   speech: ["the end of speech", "voice-to-voice"],
   release: ["the release of the button", "release-to-voice"],
@@ -109,7 +110,7 @@ export class Panel {
   /**
    * Buttons stay as long as their turn is shown, so that they can be pressed and keep the focus.
    *
-   * @param {{turn: Turn, drawn: import("./waterfall.js").Waterfall, from: import("./turns.js").From}[]} shown
+   * @param {{turn: Turn, drawn: import("./waterfall.js").Waterfall, from: import("./turn-timing.js").From}[]} shown
    * @param {Turn | null} chosen
    * @param {number} longestMs
    */

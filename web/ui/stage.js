@@ -2,9 +2,9 @@
 
 import { byId, mark, write } from "./element.js";
 import { fullness } from "./figures.js";
-import { isInterruptible, isOpen, isPaused, presence } from "./state.js";
+import { isInterruptible, isOpen, isPaused, presence } from "./presence.js";
 
-/** @typedef {import("./state.js").Presence} Presence */
+/** @typedef {import("./presence.js").Presence} Presence */
 /** @typedef {import("./state.js").ViewState} ViewState */
 
 /** @type {Record<Presence, [title: string, hint: string]>} */

@@ -3,6 +3,7 @@
 import { logged, messageEntry } from "./log.js";
 import { BEGAN_ANEW, LEAVING, NOT_HEARD } from "./problems.js";
 import { split } from "./heard.js";
+import { isOpen } from "./presence.js";
 import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns.js";
 
 /** @typedef {import("../voicewire/types.js").Down} Down */
@@ -10,13 +11,6 @@ import { brokenOff, joined, marked, newTurn, reduceTurn, turnKey } from "./turns
 /** @typedef {import("./turns.js").Turn} Turn */
 
 /** @typedef {"idle" | "connecting" | "listening" | "hearing" | "thinking" | "speaking" | "reconnecting" | "closed"} ClientState */
-
-/**
- * What the user is told of the session: the client's state, and what the user chose.
- *
- * @typedef {ClientState | "muted" | "waiting" | "typing"} Presence `waiting`: for the push-to-talk button;
- *   `typing`: without a microphone.
- */
 
 /**
  * About four a second, as the client reports them.
@@ -171,29 +165,6 @@ export function reduce(state, event) {
   }
 }
 
-/** @param {Pick<ViewState, "client">} state @returns {boolean} */
-export function isOpen({ client }) {
-  return client !== "idle" && client !== "connecting" && client !== "closed";
-}
-
-/**
- * @param {ViewState} state
- * @returns {Presence}
- */
-export function presence({ client, microphone, muted, handsFree, talking }) {
-  const open = isOpen({ client });
-  if (open && talking && client !== "reconnecting") return "hearing";
-  if (client !== "listening" && client !== "hearing") return client;
-  if (!microphone) return "typing";
-  if (handsFree) return muted ? "muted" : client;
-  return "waiting";
-}
-
-/** There is a reply that can be stopped.  @param {ViewState} state */
-export function isInterruptible({ client }) {
-  return client === "thinking" || client === "speaking";
-}
-
 /**
  * What stands one below the other: the turns, and where a conversation began that those above are no part of.
  *
@@ -210,11 +181,6 @@ export function timeline({ turns, conversation }) {
     above = now;
   }
   return items;
-}
-
-/** The reply is silent, as the user may be speaking over it.  @param {Pick<ViewState, "client" | "turns">} state */
-export function isPaused({ client, turns }) {
-  return client === "speaking" && turns.some((turn) => turn.paused && turn.outcome === null);
 }
 
 /**

@@ -1,7 +1,7 @@
 // What the turns so far came to, in one figure and what is to be known of it.
 
 import { median, milliseconds } from "./figures.js";
-import { bargeInStopMs, voiceToVoiceMs } from "./turns.js";
+import { bargeInStopMs, voiceToVoiceMs } from "./turn-timing.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
 
@@ -38,7 +38,7 @@ export function turnName({ connection, turnId }) {
  * Why a turn is none that counts for the median of hands-free ones; "" where it does.
  *
  * @param {Turn} turn
- * @param {import("./turns.js").From} from
+ * @param {import("./turn-timing.js").From} from
  */
 export function turnKind(turn, from) {
   if (turn.outcome === "no_speech") return turn.aside ? "nod or noise" : "no words";
