@@ -62,7 +62,7 @@ export class Settings {
       this.voiceNote,
       named
         ? "A name that the server knows; leave it empty for its own."
-        : "The server names no such voice. If it has none, the next answer cannot be spoken: choose one of its list.",
+        : "The server names no such voice. It tells if it has none; to be sure, choose one of its list.",
     );
   }
 
