@@ -42,6 +42,7 @@ const SENTENCES = {
   too_many_sessions: ["This network has all the sessions it may have", "Close another one, then start again."],
   session_expired: ["The session has lasted as long as one may", "Press the button to go on."],
   idle_timeout: ["The session ended because nothing was said for a while", "Press the button to go on."],
+  taken_over: ["The conversation goes on in another window", "Go on there, or press the button to talk here."],
   going_away: ["The server is shutting down", "Try again in a minute."],
   internal: ["Something went wrong on the server", AGAIN],
 };
