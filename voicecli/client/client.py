@@ -354,8 +354,8 @@ def _ended(error: Error) -> CallError:
     if error.code is ErrorCode.UNAUTHORIZED:
         sentence += "; give its token with --token or in VOICECLI_TOKEN"
     if error.code in _REFUSALS:
-        return Refused(sentence)
-    return NoConnection(sentence) if error.code in _FAILURES else NoVoicewire(sentence)
+        return Refused(sentence, error)
+    return NoConnection(sentence, error) if error.code in _FAILURES else NoVoicewire(sentence, error)
 
 
 def _lost(closed: TransportClosed) -> CallError:

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from voicewire import SUBPROTOCOL
+from voicewire.messages import Error
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """Larger messages of a server end the connection: more than 20 s of PCM at the highest usual rate."""
@@ -36,6 +37,11 @@ class Address(NamedTuple):
 
 class CallError(Exception):
     """The call cannot go on."""
+
+    def __init__(self, sentence: str, told: Error | None = None) -> None:
+        super().__init__(sentence)
+        self.told = told
+        """The server's own word, where that is what ended it."""
 
 
 class BadUrl(CallError):

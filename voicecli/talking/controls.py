@@ -20,7 +20,11 @@ class Controls(Protocol):
         """Stop the answer."""
 
     def say(self, text: str) -> None:
-        """A typed utterance: neither empty nor longer than `voicewire.messages.MAX_TEXT_INPUT`."""
+        """A typed utterance: neither empty nor longer than `voicewire.messages.MAX_TEXT_INPUT`. Where the session is
+        over, another one takes it."""
+
+    def go_on(self) -> None:
+        """Where the session is over, begin another one, with the same conversation."""
 
     def choose_input(self, name: str) -> None:
         """Another microphone, named as in `TalkState.inputs`."""

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from voicecli.client.transport import CallError
 from voicewire.errors import ErrorCode
 from voicewire.messages import Error
 
@@ -50,10 +51,16 @@ _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
     ErrorCode.SERVER_FULL: ("All lines are busy.", "Try again in a minute."),
     ErrorCode.TOO_MANY_SESSIONS: (
         "This network has all the sessions it may have.",
-        "Close another one, then start again.",
+        "Close another one, then try again.",
     ),
-    ErrorCode.SESSION_EXPIRED: ("The session has lasted as long as one may.", "Start again to go on."),
-    ErrorCode.IDLE_TIMEOUT: ("The session ended because nothing was said for a while.", "Start again to talk."),
+    ErrorCode.SESSION_EXPIRED: (
+        "The session has lasted as long as one may.",
+        "The conversation can go on in another one.",
+    ),
+    ErrorCode.IDLE_TIMEOUT: (
+        "The session ended because nothing was said for a while.",
+        "The conversation can go on in another one.",
+    ),
     ErrorCode.GOING_AWAY: ("The server is shutting down.", "Try again in a minute."),
     ErrorCode.INTERNAL: ("Something went wrong on the server.", _AGAIN),
 }
@@ -63,6 +70,15 @@ def server_problem(error: Error) -> Problem:
     """An error of the server. Its code chooses the sentences."""
     title, advice = _SENTENCES[error.code]
     return Problem(error.code.value, title, advice, error.fatal)
+
+
+def ending(error: CallError) -> Problem:
+    """Why a session is over: in the words for the server's reason, where it gave one."""
+    if error.told is not None:
+        return server_problem(error.told)
+    text = str(error)
+    stop = "" if text.endswith((".", "?")) else "."
+    return Problem("closed", f"{text[:1].upper()}{text[1:]}{stop}", lasting=True)
 
 
 BEGAN_ANEW = Problem("began_anew", "The conversation began anew.", "The server does not remember what was said before.")

@@ -26,7 +26,7 @@ from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoGuard, EchoMode
 from voicecli.sound.errors import SoundError
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Microphone, Speaker
-from voicecli.talking.problems import Problem
+from voicecli.talking.problems import Problem, ending
 from voicecli.talking.talkinput import TalkInput
 from voicecli.talking.talklink import TalkLink
 from voicecli.talking.talkmarks import BargeIns, speech_end
@@ -94,7 +94,7 @@ class TalkSettings(NamedTuple):
     voice: str | None = None
     push_to_talk: bool = False
     stays: bool = True
-    """A session that is over is left on the screen until the user quits."""
+    """A session that is over is left on the screen until the user goes on or quits."""
 
 
 class Sound(NamedTuple):
@@ -150,6 +150,8 @@ class Conversation:
         self._over = asyncio.Event()
         self._connected = asyncio.Event()
         """For the first time."""
+        self._wanted = asyncio.Event()
+        """The user goes on, after the end of a session."""
 
     def watched_by(self, watch: Watcher) -> None:
         """Another watcher from now on."""
@@ -210,9 +212,6 @@ class Conversation:
         self._link.send(Interrupt(turn_id=turn_id, played_ms=playhead.played_ms if is_heard and playhead else 0.0))
 
     def say(self, text: str) -> None:
-        if self.state.phase is Phase.CLOSED:
-            self.tell(ProblemTold(Problem("not_sent", "That was not sent.", "The session is over; start again.")))
-            return
         if self._link is None:
             self._texts.append(text)
         else:
@@ -220,6 +219,10 @@ class Conversation:
         self._untaken.append(text)
         self._typed_ns = self._clock.now_ns()
         self.tell(TextSent(text))
+        self._wanted.set()
+
+    def go_on(self) -> None:
+        self._wanted.set()
 
     def choose_input(self, name: str) -> None:
         self._sound.choose(Direction.INPUT, name)
@@ -231,6 +234,9 @@ class Conversation:
         if self._tape is not None:
             self._end_recording()
         if folder is None:
+            return
+        if self.state.phase is Phase.CLOSED:
+            self.tell(ProblemTold(Problem("recording_failed", "Nothing is recorded.", "The session is over.")))
             return
         microphone = self._sound.microphone
         sent_ms = self._link.times.sent_ms if self._link is not None else 0.0
@@ -339,22 +345,24 @@ class Conversation:
                 self.quit()
 
     async def _converse(self) -> None:
-        """Connect, and connect again; ends when that makes no sense any more."""
+        """Connect, and connect again: by itself where that helps, and else when the user wants to go on."""
         was_connected = False
         while True:
             self.tell(SessionConnecting(public_url(self._settings.url)))
             error = await self._hold()
             was_connected = was_connected or self._resume_token is not None
             self._disconnected()
-            comes_back = isinstance(error, NoConnection) and not isinstance(error, Refused)
-            delay_ns = self._backoff.next_ns() if was_connected and comes_back else None
-            if delay_ns is None:
-                self.tell(SessionClosed(Problem("closed", _sentence(error), lasting=True)))
-                if self._settings.stays and was_connected:
-                    return
+            delay_ns = self._backoff.next_ns() if was_connected and _comes_back(error) else None
+            if delay_ns is not None:
+                self.tell(SessionReconnecting(self._backoff.attempt, delay_ns / NS_PER_MS))
+                await asyncio.sleep(delay_ns / NS_PER_S)
+                continue
+            self.tell(SessionClosed(ending(error)))
+            if not (was_connected and self._settings.stays):
                 raise error
-            self.tell(SessionReconnecting(self._backoff.attempt, delay_ns / NS_PER_MS))
-            await asyncio.sleep(delay_ns / NS_PER_S)
+            self._wanted.clear()
+            await self._wanted.wait()
+            self._backoff.reset()
 
     async def _hold(self) -> CallError:
         """One session, until it is lost; returns why."""
@@ -482,6 +490,6 @@ def _ended(recording: ExitStack) -> str | None:
     return None
 
 
-def _sentence(error: CallError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+def _comes_back(error: CallError) -> bool:
+    """Whether it may well be another time, with nothing done about it."""
+    return isinstance(error, NoConnection) and not isinstance(error, Refused)

@@ -21,7 +21,7 @@ from textual.widgets.option_list import Option
 from voicecli.reports.report import printable
 from voicecli.talking.controls import Controls
 from voicecli.talking.spacebar import SpaceBar
-from voicecli.talking.talkstate import Role, TalkState
+from voicecli.talking.talkstate import Phase, Role, TalkState
 from voicecli.talking.turnfalls import TurnFall, TurnFalls
 from voicecli.tui.conversation import conversation_blocks
 from voicecli.tui.falls import compact_falls, fall_list, full_falls, heading
@@ -48,6 +48,15 @@ _BACK: tuple[Key, ...] = (("esc", "back"), ("↑↓", "scroll"), ("q", "quit"))
 _TURNS: tuple[Key, ...] = (("←→", "earlier, later"), ("↑↓", "scroll"), ("esc", "back"), ("q", "quit"))
 _DEVICES: tuple[Key, ...] = (("↑↓ enter", "choose"), ("esc", "back"), ("q", "quit"))
 _TYPING: tuple[Key, ...] = (("enter", "send"), ("esc", "done"))
+_CLOSED: tuple[Key, ...] = (
+    ("enter", "go on"),
+    ("t", "type"),
+    ("d", "devices"),
+    ("w", "turns"),
+    ("l", "log"),
+    ("?", "help"),
+    ("q", "quit"),
+)
 _ASKING: tuple[Key, ...] = (("enter", "record there"), ("esc", "do not record"))
 
 
@@ -72,6 +81,7 @@ class TalkApp(App[None]):
             ("ctrl+c,ctrl+q", "leave_now"),
             ("escape", "close"),
             ("q", "leave"),
+            ("enter", "go_on"),
             ("space", "space"),
             ("i", "interrupt"),
             ("t", "type"),
@@ -235,6 +245,8 @@ class TalkApp(App[None]):
         if self._page != "talk":
             return {"turns": _TURNS, "devices": _DEVICES}.get(self._page, _BACK)
         state = self._state
+        if state.phase is Phase.CLOSED:
+            return _CLOSED
         off, on = ("finish", "talk") if state.push_to_talk else ("unmute", "mute")
         space = off if (state.talking if state.push_to_talk else state.muted) else on
         record = "end recording" if state.recording else "record"
@@ -293,7 +305,13 @@ class TalkApp(App[None]):
     # --- what is pressed
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return not self._asking or action in ("leave_now", "close")
+        if self._asking:
+            return action in ("leave_now", "close")
+        is_closed = self._state.phase is Phase.CLOSED
+        if action == "go_on":
+            # On the page of devices the same key chooses one.
+            return is_closed and self._page != "devices"
+        return not (is_closed and action in ("space", "interrupt", "record"))
 
     def action_leave(self) -> None:
         self.action_leave_now()
@@ -301,6 +319,9 @@ class TalkApp(App[None]):
     def action_leave_now(self) -> None:
         self._controls.quit()
         self.exit()
+
+    def action_go_on(self) -> None:
+        self._controls.go_on()
 
     def action_space(self) -> None:
         if self._space.pressed(self._clock.now_ns()):

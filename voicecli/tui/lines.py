@@ -35,7 +35,7 @@ def words(state: TalkState) -> tuple[str, str, str, str]:
     elif now is Doing.RECONNECTING and state.attempt > 1:
         hint = f"{hint} Attempt {state.attempt}."
     elif now is Doing.CLOSED:
-        hint = "q leaves."
+        hint = "enter goes on, q leaves."
     elif state.talking and now is Doing.HEARING:
         hint = "Press space when you have finished."
     elif now in (Doing.THINKING, Doing.SPEAKING) and state.muted and not state.push_to_talk:

@@ -28,6 +28,7 @@ _KEYS = (
     ("c", "colours: the terminal's own, dark, light"),
     ("↑ ↓", "scroll, also Page Up, Page Down, Home, End"),
     ("?", "this help; Escape leads back to the conversation"),
+    ("enter", "go on, where the session has ended"),
     ("q", "quit, also Ctrl-C"),
 )
 

@@ -1,4 +1,4 @@
-from tests.voicecli.scenes import TALKING, acted, connected
+from tests.voicecli.scenes import SCENES, TALKING, acted, connected
 from tests.voicecli.tui.test_app import pressed
 from voicecli.talking.controls import Controls
 
@@ -10,5 +10,6 @@ def test_the_keyboard_reaches_every_control() -> None:
         *pressed(acted(connected()), *listening),
         *pressed(acted(connected()), "d", *["down"] * 4, "enter", "q"),
         *pressed(acted(TALKING, push_to_talk=True), "space"),
+        *pressed(acted(SCENES["closed"]), "enter"),
     ]
     assert {call[0] for call in reached} == controls - {"Protocol"}

@@ -1,6 +1,7 @@
 import pytest
 
-from voicecli.talking.problems import Problem, server_problem
+from voicecli.client.transport import NoConnection, NoVoicewire, Refused
+from voicecli.talking.problems import Problem, ending, server_problem
 from voicewire.errors import ErrorCode
 from voicewire.messages import Error
 
@@ -15,6 +16,19 @@ def test_every_code_of_the_protocol_is_told_in_two_sentences(code: ErrorCode) ->
 
 def test_an_error_that_ends_the_session_lasts() -> None:
     assert server_problem(Error(code=ErrorCode.IDLE_TIMEOUT, message="m", fatal=True)) == Problem(
-        "idle_timeout", "The session ended because nothing was said for a while.", "Start again to talk.", lasting=True
+        "idle_timeout",
+        "The session ended because nothing was said for a while.",
+        "The conversation can go on in another one.",
+        lasting=True,
     )
     assert not server_problem(Error(code=ErrorCode.LLM_FAILED, message="m")).lasting
+
+
+def test_the_end_of_a_session_is_told_in_the_words_for_the_servers_reason() -> None:
+    told = Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard for 300 s", fatal=True)
+    assert ending(Refused("the server ended the session: nothing was heard", told)) == server_problem(told)
+
+
+def test_an_end_without_a_reason_of_the_server_is_told_as_a_sentence() -> None:
+    assert ending(NoConnection("nobody listens")) == Problem("closed", "Nobody listens.", lasting=True)
+    assert ending(NoVoicewire("is this the right URL?")).title == "Is this the right URL?"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.voicecli.peer import LOUD, Peer, memory_pair, virtually
 from voicecli.calls.virtualtime import VirtualLoop
+from voicecli.client.backoff import MAX_ATTEMPTS
 from voicecli.client.memorywire import End
 from voicecli.client.transport import NoConnection, NoVoicewire, Refused
 from voicecli.client.uplink import WINDOW_MS
@@ -566,20 +567,77 @@ def test_a_session_that_is_over_is_left_on_the_screen_until_the_user_quits() -> 
         await peer.say(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard", fatal=True))
         await asyncio.sleep(1)
         [closed] = room.told(SessionClosed)
-        assert closed.problem.title == "The server ended the session: nothing was heard (idle_timeout)."
-        assert room.talk.state.phase is Phase.CLOSED
+        assert (closed.problem.code, closed.problem.lasting) == ("idle_timeout", True)
+        assert (room.talk.state.phase, len(room.peers)) == (Phase.CLOSED, 1)
 
     held(script)
 
 
-def test_what_is_typed_after_the_end_is_told_to_be_lost() -> None:
+async def timed_out(room: Room) -> None:
+    peer = await room.peer()
+    await peer.say(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard", fatal=True))
+    await asyncio.sleep(1)
+
+
+def test_who_goes_on_after_the_end_resumes_the_conversation_in_another_session() -> None:
+    async def script(room: Room) -> None:
+        await timed_out(room)
+        room.talk.go_on()
+        again = await room.peer()
+        await again.until(lambda: bool(again.all(AudioFrame)))
+        assert again.start is not None
+        assert (again.start.resume_token, room.talk.state.phase) == ("r", Phase.READY)
+
+    held(script)
+
+
+def test_what_is_typed_after_the_end_is_said_in_another_session() -> None:
+    async def script(room: Room) -> None:
+        await timed_out(room)
+        room.talk.say("hello?")
+        room.talk.say("are you there?")
+        again = await room.peer()
+        await again.until(lambda: len(again.all(TextInput)) == 2)
+        assert [message.text for message in again.all(TextInput)] == ["hello?", "are you there?"]
+
+    held(script)
+
+
+def test_who_types_in_a_session_does_not_go_on_after_its_end() -> None:
     async def script(room: Room) -> None:
         peer = await room.peer()
-        await peer.say(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard", fatal=True))
-        await asyncio.sleep(1)
-        room.talk.say("hello?")
-        assert [event.problem.code for event in room.told(ProblemTold)][-1] == "not_sent"
-        assert room.talk.state.typed == ()
+        room.talk.say("hello")
+        room.talk.go_on()
+        await peer.say(Error(code=ErrorCode.SESSION_EXPIRED, message="an hour", fatal=True))
+        await asyncio.sleep(60)
+        assert (room.talk.state.phase, len(room.peers)) == (Phase.CLOSED, 1)
+
+    held(script)
+
+
+def test_who_goes_on_is_tried_again_as_often_as_ever() -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.refusals = [NoConnection("down")] * MAX_ATTEMPTS
+        room.ends[-1].lose()
+        await asyncio.sleep(200)
+        assert room.talk.state.phase is Phase.CLOSED
+        room.refusals = [NoConnection("down")]
+        room.talk.go_on()
+        await room.peer()
+        waits = [event.delay_ms for event in room.told(SessionReconnecting)]
+        assert (len(waits), waits[MAX_ATTEMPTS:]) == (MAX_ATTEMPTS + 1, [250.0])
+
+    held(script)
+
+
+def test_nothing_is_recorded_of_a_session_that_is_over(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        await timed_out(room)
+        room.talk.record(tmp_path / "session")
+        [told] = room.told(ProblemTold)
+        assert (told.problem.code, told.problem.advice) == ("recording_failed", "The session is over.")
+        assert (room.talk.state.recording, (tmp_path / "session").exists()) == (None, False)
 
     held(script)
 

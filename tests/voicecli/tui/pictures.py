@@ -31,6 +31,9 @@ class Told:
     def say(self, text: str) -> None:
         self.calls.append(("say", text))
 
+    def go_on(self) -> None:
+        self.calls.append(("go_on",))
+
     def choose_input(self, name: str) -> None:
         self.calls.append(("choose_input", name))
 

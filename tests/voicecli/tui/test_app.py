@@ -194,6 +194,30 @@ def test_the_recording_is_told_on_every_page() -> None:
     drive(talked(LISTENING, RecordingChanged("here"), 0), look)
 
 
+CLOSED = acted(SCENES["closed"])
+
+
+@pytest.mark.parametrize("page", ["", "w", "l", "question_mark"])
+def test_enter_goes_on_where_the_session_is_over(page: str) -> None:
+    assert pressed(CLOSED, *([page] if page else []), "enter") == [("go_on",)]
+    assert pressed(LISTENING, *([page] if page else []), "enter") == []
+
+
+def test_what_a_session_is_needed_for_is_not_offered_and_does_nothing_once_it_is_over() -> None:
+    assert pressed(CLOSED, "space", "i", "r", *"x", "escape") == []
+
+    async def look(app: TalkApp, pilot: Pilot[None]) -> None:
+        keys = screen(app).splitlines()[-1]
+        assert keys.rstrip() == " enter go on  t type  d devices  w turns  l log  ? help  q quit"
+
+    drive(CLOSED, look)
+
+
+def test_once_the_session_is_over_one_can_still_type_and_choose_a_device() -> None:
+    keys = ["t", *"hi", "enter", "escape", "d", "down", "enter"]
+    assert pressed(CLOSED, *keys) == [("say", "hi"), ("choose_input", INPUTS[1])]
+
+
 def test_devices_are_chosen_from_the_list() -> None:
     assert pressed(LISTENING, "d", "down", "down", "enter", "i") == [("choose_input", INPUTS[2]), ("interrupt",)]
     assert pressed(LISTENING, "d", "down", "down", "down", "enter") == [("choose_output", OUTPUTS[0])]

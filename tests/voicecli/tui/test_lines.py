@@ -53,7 +53,7 @@ def test_everything_that_the_conversation_can_be_doing_has_its_words() -> None:
         (acted([*SCENES["speaking"], PAUSED]), "‖ Speaking  It waits to see whether that is you."),
         (acted([*SCENES["speaking"], PAUSED, RESUMED]), "▶ Speaking  Talk over it to cut in."),
         (acted([*BEFORE, At(0, SessionReconnecting(3, 1.0))]), "◌ Reconnecting  It goes on by itself. Attempt 3."),
-        (acted(SCENES["closed"]), "× Closed  q leaves."),
+        (acted(SCENES["closed"]), "× Closed  enter goes on, q leaves."),
     ],
 )
 def test_the_state_is_told_in_words_and_a_sign(state: TalkState, told: str) -> None:
