@@ -9,7 +9,15 @@ from voiceaudio.errors import AudioError
 from voiceaudio.opus import DECODED_RATE, OpusDecoder
 from voiceaudio.pcm import silence
 from voicecli.client.player import Playhead
-from voicecli.client.transport import CallError, NoConnection, NoVoicewire, Refused, Transport, TransportClosed
+from voicecli.client.transport import (
+    CallError,
+    NoConnection,
+    NoRoom,
+    NoVoicewire,
+    Refused,
+    Transport,
+    TransportClosed,
+)
 from voicecli.client.viewstate import ClockMeasured, Event, MarkNoted, PlayheadMoved, ReplyScheduled
 from voicewire.clock import NS_PER_MS, NS_PER_S, Clock
 from voicewire.clock_offset import ClockOffset
@@ -39,15 +47,8 @@ PING_INTERVAL_S = 2.0
 PLAYBACK_INTERVAL_NS = 100 * NS_PER_MS
 BEGINNING_INTERVAL_NS = 20 * NS_PER_MS
 
-_REFUSALS = frozenset(
-    {
-        ErrorCode.UNAUTHORIZED,
-        ErrorCode.SERVER_FULL,
-        ErrorCode.TOO_MANY_SESSIONS,
-        ErrorCode.SESSION_EXPIRED,
-        ErrorCode.IDLE_TIMEOUT,
-    }
-)
+_NO_ROOM = frozenset({ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_SESSIONS})
+_REFUSALS = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.SESSION_EXPIRED, ErrorCode.IDLE_TIMEOUT})
 _FAILURES = frozenset({ErrorCode.GOING_AWAY, ErrorCode.OVERLOADED, ErrorCode.INTERNAL})
 """Fatal errors that are nobody's breach of the protocol."""
 
@@ -353,6 +354,8 @@ def _ended(error: Error) -> CallError:
     sentence = f"the server ended the session: {error.message} ({error.code.value})"
     if error.code is ErrorCode.UNAUTHORIZED:
         sentence += "; give its token with --token or in VOICECLI_TOKEN"
+    if error.code in _NO_ROOM:
+        return NoRoom(sentence, error)
     if error.code in _REFUSALS:
         return Refused(sentence, error)
     return NoConnection(sentence, error) if error.code in _FAILURES else NoVoicewire(sentence, error)

@@ -5,6 +5,7 @@ Exception
     ├── BadUrl        the URL is not one of a WebSocket
     ├── NoConnection  nobody listens, or the connection was lost
     │   └── Refused   the server does not want this session, and will not want it in a moment
+    │       └── NoRoom   it has as many as it takes; of one that comes back, the old one may be among them
     └── NoVoicewire   what listens there speaks something else, or breaks the protocol
 """
 
@@ -53,6 +54,10 @@ class NoConnection(CallError):
 
 
 class Refused(NoConnection):
+    pass
+
+
+class NoRoom(Refused):
     pass
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from voicecli.client.backoff import Backoff
 from voicecli.client.client import VoiceClient
 from voicecli.client.player import Playhead
-from voicecli.client.transport import CallError, NoConnection, Refused, Transport, public_url, websocket
+from voicecli.client.transport import CallError, NoConnection, NoRoom, Refused, Transport, public_url, websocket
 from voicecli.client.uplink import Packet
 from voicecli.client.viewstate import Event, MarkNoted
 from voicecli.exits import cause_of
@@ -491,5 +491,6 @@ def _ended(recording: ExitStack) -> str | None:
 
 
 def _comes_back(error: CallError) -> bool:
-    """Whether it may well be another time, with nothing done about it."""
-    return isinstance(error, NoConnection) and not isinstance(error, Refused)
+    """Whether it may well be another time, with nothing done about it. Where there is no room, what takes it is often
+    the session that was lost, until the server finds out."""
+    return isinstance(error, NoRoom) or (isinstance(error, NoConnection) and not isinstance(error, Refused))

@@ -13,7 +13,7 @@ from tests.voicecli.peer import LOUD, Peer, memory_pair, virtually
 from voicecli.calls.virtualtime import VirtualLoop
 from voicecli.client.backoff import MAX_ATTEMPTS
 from voicecli.client.memorywire import End
-from voicecli.client.transport import NoConnection, NoVoicewire, Refused
+from voicecli.client.transport import NoConnection, NoRoom, NoVoicewire, Refused
 from voicecli.client.uplink import WINDOW_MS
 from voicecli.client.viewstate import MarkNoted
 from voicecli.fixtures import fixture, journal
@@ -184,11 +184,16 @@ class Room:
 
     async def peer(self) -> Peer:
         """The newest server, once it was called and has answered."""
+        peer = await self.called()
+        await peer.ready(output=PCM)
+        return peer
+
+    async def called(self) -> Peer:
+        """The newest server, once it was called."""
         await self.arrived.wait()
         self.arrived.clear()
         peer = self.peers[-1]
         await peer.until(lambda: peer.start is not None)
-        await peer.ready(output=PCM)
         return peer
 
     def told(self, kind: type[Any]) -> list[Any]:
@@ -498,6 +503,31 @@ def test_attempts_to_connect_again_wait_longer_each_time() -> None:
         assert waits == [250.0, 500.0, 1_000.0]
 
     held(script)
+
+
+@pytest.mark.parametrize("code", [ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_SESSIONS])
+def test_who_comes_back_waits_for_room_which_the_lost_session_may_still_take(code: ErrorCode) -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.ends[-1].lose()
+        for _ in range(3):
+            peer = await room.called()
+            await peer.say(Error(code=code, message="no room", fatal=True))
+        peer = await room.peer()
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        assert [event.delay_ms for event in room.told(SessionReconnecting)] == [250.0, 500.0, 1_000.0, 2_000.0]
+        assert (room.told(SessionClosed), room.talk.state.phase) == ([], Phase.READY)
+
+    held(script)
+
+
+def test_who_comes_for_the_first_time_does_not_wait_for_room() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.called()
+        await peer.say(Error(code=ErrorCode.SERVER_FULL, message="no room", fatal=True))
+        await nothing(room)
+
+    assert type(failing(script)) is NoRoom
 
 
 def test_a_connection_that_was_made_lets_the_waits_begin_anew() -> None:
