@@ -12,7 +12,7 @@ from voicecli.talking.talkstate import (
     EchoGuardChosen,
     LevelMeasured,
     MuteChanged,
-    RecordingChanged,
+    RecordingBegan,
     Role,
     SessionClosed,
     SessionConnecting,
@@ -210,7 +210,7 @@ SCENES: dict[str, list[At]] = {
     "speaking": [*BEFORE, *spoken(STORY), *committed(STORY), *answered(STORY, tokens=19)],
     "barge-in": BARGE_IN,
     "muted": [*BEFORE, At(20_000, MuteChanged(True))],
-    "recording": [*BEFORE, At(20_000, RecordingChanged("/home/ada/recordings/first try"))],
+    "recording": [*BEFORE, At(20_000, RecordingBegan("/home/ada/recordings/first try"))],
     "device-lost": [
         *BEFORE,
         At(

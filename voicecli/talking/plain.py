@@ -16,11 +16,13 @@ from voicecli.talking.talkstate import (
     DeviceLost,
     DeviceOpened,
     EchoGuardChosen,
+    Ending,
     LevelMeasured,
     MuteChanged,
     Phase,
     ProblemTold,
-    RecordingChanged,
+    RecordingBegan,
+    RecordingEnded,
     SessionClosed,
     SessionConnecting,
     SessionReconnecting,
@@ -43,6 +45,9 @@ from voicewire.messages import (
     TurnEnd,
     TurnOutcome,
 )
+
+CUT_OFF = ", up to where the connection broke"
+"""Of a recording."""
 
 
 def plain_lines(before: TalkState, event: TalkEvent, after: TalkState, *, verbose: bool = False) -> list[str]:
@@ -68,8 +73,11 @@ def _session_lines(before: TalkState, event: TalkEvent) -> Iterator[str]:
             yield f"closed: {_sentences(problem)}" if problem else "closed"
         case MuteChanged(muted):
             yield "muted" if muted else "microphone on"
-        case RecordingChanged(folder):
-            yield f"recording to {folder}" if folder else f"recorded to {before.recording}"
+        case RecordingBegan(folder):
+            yield f"recording to {folder}"
+        case RecordingEnded(folder, ending):
+            if ending is not Ending.FAILED:  # which is told as a problem
+                yield f"recorded to {folder}{CUT_OFF if ending is Ending.CUT_OFF else ''}"
         case EchoGuardChosen(sentence=sentence):
             yield sentence
         case DeviceOpened(role, name):

@@ -7,9 +7,8 @@ of `Controls`, and each change of the state goes to a watcher.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +19,12 @@ from voicecli.client.transport import CallError, NoConnection, NoRoom, Refused, 
 from voicecli.client.uplink import Packet
 from voicecli.client.viewstate import Event, MarkNoted
 from voicecli.exits import cause_of
-from voicecli.fixtures.fixture import FixtureError
-from voicecli.fixtures.tape import Tape, record_into
 from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoGuard, EchoMode
 from voicecli.sound.errors import SoundError
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Microphone, Speaker
 from voicecli.talking.problems import Problem, ending
+from voicecli.talking.recorder import Aside, Recorder
 from voicecli.talking.talkinput import TalkInput
 from voicecli.talking.talklink import TalkLink
 from voicecli.talking.talkmarks import BargeIns, speech_end
@@ -37,7 +35,6 @@ from voicecli.talking.talkstate import (
     Phase,
     ProblemSettled,
     ProblemTold,
-    RecordingChanged,
     SessionClosed,
     SessionConnecting,
     SessionReconnecting,
@@ -80,9 +77,6 @@ SETTLED_NS = 1_500 * NS_PER_MS
 
 Watcher = Callable[[TalkState, TalkEvent, TalkState], None]
 """Is told the state before, what happened, and the state after."""
-
-Aside = Callable[[Callable[[], str | None]], Awaitable[str | None]]
-"""Does what may take long, off the loop."""
 
 Connect = Callable[[str], AbstractAsyncContextManager[Transport]]
 
@@ -131,7 +125,6 @@ class Conversation:
         self._watch = watch
         self._connect = connect
         self._backoff = Backoff(jitter)
-        self._aside = aside
         self._input = TalkInput(sound.guard, push_to_talk=settings.push_to_talk)
         self._link: TalkLink | None = None
         self._resume_token: str | None = None
@@ -140,14 +133,13 @@ class Conversation:
         """Typed, and not yet in a turn."""
         self._typed_ns = 0
         self._barge_ins = BargeIns(sound.speaker.queue)
-        self._group: asyncio.TaskGroup | None = None
-        """While it runs."""
-        self._recording = ExitStack()
-        self._tape: Tape | None = None
+        self._recorder = Recorder(self.tell, aside)
         self._news_ns = 0
         """When something last happened that a conversation is made of."""
         self._was_slow = False
         self._over = asyncio.Event()
+        self._failure: CallError | None = None
+        """What it is over by, where not by the user's wish. What is still written of a recording is waited for."""
         self._connected = asyncio.Event()
         """For the first time."""
         self._wanted = asyncio.Event()
@@ -164,16 +156,18 @@ class Conversation:
             self.tell(EchoGuardChosen(guard.note, hears_over=guard.kind is not EchoMode.GATE))
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                self._recorder.group = group
                 tasks = [group.create_task(self._listen()), group.create_task(self._tick())]
                 tasks.append(group.create_task(self._converse()))
                 await self._over.wait()
                 for task in tasks:
                     task.cancel()
+            if self._failure is not None:
+                raise self._failure
         except BaseExceptionGroup as group:
             raise cause_of(group, CallError, SoundError) from None
         finally:
-            self._group = None
+            self._recorder.group = None
             self._sound.speaker.queue.reset(self._clock.now_ns())
             self.record(None)
 
@@ -187,8 +181,8 @@ class Conversation:
 
     def mute(self, muted: bool) -> None:
         self._input.muted = muted
-        if self._tape is not None:
-            self._tape.muted(muted, self._clock.now_ns())
+        if self._recorder.tape is not None:
+            self._recorder.tape.muted(muted, self._clock.now_ns())
         self.tell(MuteChanged(muted))
 
     def talk(self, talking: bool) -> None:
@@ -231,30 +225,20 @@ class Conversation:
         self._sound.choose(Direction.OUTPUT, name)
 
     def record(self, folder: Path | None) -> None:
-        if self._tape is not None:
-            self._end_recording()
+        self._recorder.end()
         if folder is None:
             return
         if self.state.phase is Phase.CLOSED:
-            self.tell(ProblemTold(Problem("recording_failed", "Nothing is recorded.", "The session is over.")))
+            self._recorder.refuse("The session is over.")
             return
         microphone = self._sound.microphone
-        sent_ms = self._link.times.sent_ms if self._link is not None else 0.0
-        try:
-            self._tape = self._recording.enter_context(
-                record_into(
-                    folder,
-                    self._clock.now_ns(),
-                    pre_skip=self._input.delay_samples,
-                    microphone=microphone.name if microphone is not None else "",
-                    sent_before_ms=sent_ms,
-                )
-            )
-        except FixtureError as error:
-            self.tell(ProblemTold(Problem("recording_failed", "Nothing is recorded.", f"{error}.")))
-            return
-        self.tell(ProblemSettled("recording_failed"))
-        self.tell(RecordingChanged(str(folder)))
+        self._recorder.begin(
+            folder,
+            self._clock.now_ns(),
+            pre_skip=self._input.delay_samples,
+            microphone=microphone.name if microphone is not None else "",
+            sent_before_ms=self._link.times.sent_ms if self._link is not None else 0.0,
+        )
 
     def quit(self) -> None:
         self._over.set()
@@ -270,8 +254,8 @@ class Conversation:
     # --- what comes (Listener)
 
     def received(self, message: Message | AudioFrame, now_ns: int) -> None:
-        if self._tape is not None:
-            self._tape.received(message, now_ns)
+        if self._recorder.tape is not None:
+            self._recorder.tape.received(message, now_ns)
         if isinstance(message, AudioFrame):
             self._news_ns = now_ns
             return
@@ -290,8 +274,8 @@ class Conversation:
         self._news_ns = now_ns
 
     def noted(self, event: Event, now_ns: int) -> None:
-        if self._tape is not None:
-            self._tape.noted(event, now_ns)
+        if self._recorder.tape is not None:
+            self._recorder.tape.noted(event, now_ns)
         self.tell(event)
         if isinstance(event, MarkNoted) and event.mark is Mark.REPLY_FIRST_FRAME_RECEIVED:
             self._note_speech_end(event.turn_id)
@@ -302,13 +286,14 @@ class Conversation:
             self.noted(mark, self._clock.now_ns())
 
     def packet_sent(self, packet: Packet, skipped: int) -> None:
-        if self._tape is not None:
+        tape = self._recorder.tape
+        if tape is not None:
             skipped_ms = skipped * 1000 // RATE
-            self._tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns(), skipped_ms=skipped_ms)
+            tape.audio_sent([packet.payload], packet.captured_ns, self._clock.now_ns(), skipped_ms=skipped_ms)
 
     def message_sent(self, message: Up) -> None:
-        if self._tape is not None:
-            self._tape.sent(message, self._clock.now_ns())
+        if self._recorder.tape is not None:
+            self._recorder.tape.sent(message, self._clock.now_ns())
 
     # --- tasks
 
@@ -339,8 +324,7 @@ class Conversation:
             self._watch_network()
             for mark in self._barge_ins.due(now_ns):
                 self.noted(mark, now_ns)
-            if self._tape is not None and self._tape.failure is not None:
-                self._end_recording()
+            self._recorder.end_if_failed()
             if self._is_settled(now_ns):
                 self.quit()
 
@@ -357,9 +341,12 @@ class Conversation:
                 self.tell(SessionReconnecting(self._backoff.attempt, delay_ns / NS_PER_MS))
                 await asyncio.sleep(delay_ns / NS_PER_S)
                 continue
+            self._recorder.end(cut_off=True)
             self.tell(SessionClosed(ending(error)))
             if not (was_connected and self._settings.stays):
-                raise error
+                self._failure = error
+                self.quit()
+                return
             self._wanted.clear()
             await self._wanted.wait()
             self._backoff.reset()
@@ -413,35 +400,14 @@ class Conversation:
         )
 
     def _disconnected(self) -> None:
+        if self._link is not None:
+            # Audio is counted anew in each session. A recording that was begun between two is of the next one.
+            self._recorder.end(cut_off=True)
         self._link = None
         self._untaken = deque(self._texts, maxlen=MAX_TEXTS)
         self._input.talking = False
         self._barge_ins.clear()
         self._sound.speaker.queue.reset(self._clock.now_ns())
-        if self._tape is not None:
-            self._end_recording()
-
-    def _end_recording(self) -> None:
-        """What was recorded is whole, however it ended. To draft its fixture takes some 0.3 s for each minute of it,
-        which a conversation that goes on does not wait for."""
-        tape, self._tape = self._tape, None
-        recording = self._recording.pop_all()
-        failure = tape.failure if tape is not None else None
-        if self._group is None:
-            ended = _ended(recording)
-            self._recorded(failure or ended)
-        else:
-            self._group.create_task(self._draft(recording, failure))
-
-    async def _draft(self, recording: ExitStack, failure: str | None) -> None:
-        ended = await self._aside(partial(_ended, recording))
-        self._recorded(failure or ended)
-
-    def _recorded(self, failure: str | None) -> None:
-        if self._tape is None:
-            self.tell(RecordingChanged(None))
-        if failure is not None:
-            self.tell(ProblemTold(Problem("recording_failed", "The recording has ended.", failure)))
 
     def _answered(self, playhead: Playhead | None) -> int | None:
         """The turn whose answer is given now, or thought of; what still plays goes before what is thought of."""
@@ -479,15 +445,6 @@ class Conversation:
 
 
 SLOW = Problem("slow_network", "The network is slow.", "Some of what you say may be lost.", lasting=True)
-
-
-def _ended(recording: ExitStack) -> str | None:
-    """Why it is not a fixture; None where it is."""
-    try:
-        recording.close()
-    except FixtureError as error:
-        return f"{error}."
-    return None
 
 
 def _comes_back(error: CallError) -> bool:

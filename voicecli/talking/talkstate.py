@@ -85,9 +85,25 @@ class TextSent(NamedTuple):
     text: str
 
 
-class RecordingChanged(NamedTuple):
-    folder: str | None
-    """Where it goes; None: nothing is recorded."""
+class Ending(StrEnum):
+    """Of a recording."""
+
+    WHOLE = "whole"
+    CUT_OFF = "cut_off"
+    """With the connection: what was recorded until then is a fixture."""
+    FAILED = "failed"
+    """What was recorded is no fixture, or lacks what could not be written."""
+
+
+class RecordingBegan(NamedTuple):
+    folder: str
+
+
+class RecordingEnded(NamedTuple):
+    """It is on the disk, some time after nothing more was recorded."""
+
+    folder: str
+    ending: Ending = Ending.WHOLE
 
 
 class EchoGuardChosen(NamedTuple):
@@ -145,7 +161,8 @@ OwnEvent = (
     | MuteChanged
     | TalkChanged
     | TextSent
-    | RecordingChanged
+    | RecordingBegan
+    | RecordingEnded
     | EchoGuardChosen
     | DevicesListed
     | DeviceOpened
@@ -192,6 +209,8 @@ class TalkState(msgspec.Struct, frozen=True, kw_only=True):
     """Sent, and not yet in a turn."""
     recording: str | None = None
     """The folder."""
+    recorded: RecordingEnded | None = None
+    """The newest that has ended."""
     recording_offer: str = "recording"
     """The folder that is proposed."""
     echo: str = ""
@@ -296,8 +315,12 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
             return replace(state, talking=talking)
         case TextSent(text):
             return replace(state, typed=(*state.typed, text)[-MAX_TYPED:])
-        case RecordingChanged(folder):
+        case RecordingBegan(folder):
             return replace(state, recording=folder)
+        case RecordingEnded(folder):
+            # Another one may have begun while it was written.
+            still = None if state.recording == folder else state.recording
+            return replace(state, recording=still, recorded=event)
         case EchoGuardChosen(sentence, hears_over):
             return replace(state, echo=sentence, hears_over=hears_over)
         case DevicesListed(inputs, outputs):

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from voicecli.reports.report import printable
 from voicecli.talking.problems import Problem
-from voicecli.talking.talkstate import Device, Doing, Phase, TalkState, doing
+from voicecli.talking.talkstate import Device, Doing, Ending, Phase, RecordingEnded, TalkState, doing
 
 WORDS: dict[Doing, tuple[str, str, str, str]] = {
     Doing.CONNECTING: ("◌", "Connecting", "", "dim"),
@@ -71,14 +71,26 @@ def state_line(state: TalkState, width: int) -> Text:
 
 
 def recording_line(state: TalkState, width: int) -> Text | None:
-    """Impossible to miss, also without colours."""
+    """Impossible to miss, also without colours; after it where it went, up to the next one."""
     if state.recording is None:
-        return None
+        return None if state.recorded is None else _recorded_line(state.recorded, width)
     right = " r ends it "
     left = _fitted(Text(f" ● recording to {printable(state.recording)}"), width - len(right))
     left.append(right)
     left.stylize("bold red reverse")
     return left
+
+
+def _recorded_line(recorded: RecordingEnded, width: int) -> Text | None:
+    folder = printable(recorded.folder)
+    match recorded.ending:
+        case Ending.WHOLE:
+            return _fitted(Text(f"   recorded to {folder}", "dim"), width)
+        case Ending.CUT_OFF:
+            told = f" ! The recording ended when the connection broke. It is in {folder}."
+            return _fitted(Text(told, "bold yellow"), width)
+        case Ending.FAILED:
+            return None
 
 
 def problem_text(problem: Problem) -> Text:

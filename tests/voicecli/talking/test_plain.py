@@ -24,9 +24,11 @@ from tests.voicecli.talking.test_talkstate import events
 from voicecli.client.viewstate import ClockMeasured
 from voicecli.talking.plain import json_lines, plain_lines
 from voicecli.talking.talkstate import (
+    Ending,
     LevelMeasured,
     MuteChanged,
-    RecordingChanged,
+    RecordingBegan,
+    RecordingEnded,
     SessionConnecting,
     SessionReconnecting,
     TalkEvent,
@@ -132,11 +134,15 @@ def test_problems_begin_with_an_exclamation_mark() -> None:
 def test_muting_and_recording_are_told() -> None:
     state = acted(connected())
     assert [one(MuteChanged(muted), state) for muted in (True, False)] == [["muted"], ["microphone on"]]
-    recording = talked(state, RecordingChanged("here"), 0)
-    assert (one(RecordingChanged("here"), state), one(RecordingChanged(None), recording)) == (
+    recording = talked(state, RecordingBegan("here"), 0)
+    assert (one(RecordingBegan("here"), state), one(RecordingEnded("here"), recording)) == (
         ["recording to here"],
         ["recorded to here"],
     )
+    assert one(RecordingEnded("here", Ending.CUT_OFF), recording) == [
+        "recorded to here, up to where the connection broke"
+    ]
+    assert one(RecordingEnded("here", Ending.FAILED), recording) == []
 
 
 def test_words_that_were_not_understood_are_told_as_such() -> None:

@@ -27,10 +27,12 @@ from voicecli.talking.talk import PCM, Conversation, Sound, TalkSettings
 from voicecli.talking.talkstate import (
     FREQUENT,
     EchoGuardChosen,
+    Ending,
     Phase,
     ProblemSettled,
     ProblemTold,
-    RecordingChanged,
+    RecordingBegan,
+    RecordingEnded,
     SessionClosed,
     SessionReconnecting,
     TalkEvent,
@@ -708,7 +710,8 @@ def test_a_recording_is_a_fixture_of_what_was_sent(tmp_path: Path) -> None:
     room = held(script)
     made = fixture.load(tmp_path / "session")
     assert [utterance.text for utterance in made.utterances] == ["hello there"]
-    assert room.told(RecordingChanged) == [RecordingChanged(str(tmp_path / "session")), RecordingChanged(None)]
+    assert room.told(RecordingBegan) == [RecordingBegan(str(tmp_path / "session"))]
+    assert room.told(RecordingEnded) == [RecordingEnded(str(tmp_path / "session"))]
 
 
 def test_what_was_said_before_and_after_a_mute_lies_in_the_recording_where_it_is(tmp_path: Path) -> None:
@@ -759,13 +762,76 @@ def test_a_recording_that_cannot_go_on_ends_and_says_why(tmp_path: Path) -> None
         peer = await room.peer()
         room.talk.record(tmp_path / "session")
         await peer.until(lambda: len(peer.all(AudioFrame)) == 20)
-        assert room.talk._tape is not None
-        room.talk._tape.failure = "the disk is full"
+        assert room.talk._recorder.tape is not None
+        room.talk._recorder.tape.failure = "the disk is full"
         await asyncio.sleep(1.2)
         assert room.talk.state.recording is None
         assert [event.problem.advice for event in room.told(ProblemTold)] == ["the disk is full"]
 
     held(script)
+
+
+def test_a_recording_that_a_lost_connection_has_cut_off_is_a_fixture_and_is_told_of(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        room.talk.record(folder)
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 50)
+        room.ends[-1].lose()
+        await room.peer()
+        await asyncio.sleep(1.2)
+        cut_off = RecordingEnded(str(folder), Ending.CUT_OFF)
+        assert (room.told(RecordingEnded), room.talk.state.recorded) == ([cut_off], cut_off)
+        assert room.talk.state.recording is None
+
+    held(script)
+    fixture.load(folder)
+
+
+def test_a_recording_that_is_begun_without_a_connection_is_of_the_next_session(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.refusals = [NoConnection("down")]
+        room.ends[-1].lose()
+        await asyncio.sleep(0.1)
+        room.talk.record(tmp_path / "session")
+        peer = await room.peer()
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 50)
+        assert room.told(RecordingEnded) == []
+
+    assert held(script).told(RecordingEnded) == [RecordingEnded(str(tmp_path / "session"))]
+    fixture.load(tmp_path / "session")
+
+
+def test_a_recording_ends_with_a_session_that_is_not_gone_on_with(tmp_path: Path) -> None:
+    async def script(room: Room) -> None:
+        await room.peer()
+        room.refusals = [NoVoicewire("another server")]
+        room.ends[-1].lose()
+        await asyncio.sleep(0.1)
+        room.talk.record(tmp_path / "session")
+        await asyncio.sleep(2)
+        assert (room.talk.state.phase, room.talk.state.recording) == (Phase.CLOSED, None)
+
+    held(script)
+
+
+def test_a_conversation_that_the_server_ends_is_over_once_its_recording_is_drafted(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    rooms: list[Room] = []
+
+    async def script(room: Room) -> None:
+        rooms.append(room)
+        peer = await room.peer()
+        room.talk.record(folder)
+        await peer.until(lambda: len(peer.all(AudioFrame)) == 50)
+        await peer.say(Error(code=ErrorCode.IDLE_TIMEOUT, message="nothing was heard", fatal=True))
+        await nothing(room)
+
+    assert type(failing(script, stays=False)) is Refused
+    assert rooms[0].told(RecordingEnded) == [RecordingEnded(str(folder), Ending.CUT_OFF)]
+    fixture.load(folder)
 
 
 def test_a_conversation_does_not_wait_for_its_recording_to_be_drafted(tmp_path: Path) -> None:
@@ -775,10 +841,10 @@ def test_a_conversation_does_not_wait_for_its_recording_to_be_drafted(tmp_path: 
         await peer.until(lambda: len(peer.all(AudioFrame)) == 50)
         room.talk.record(None)
         await peer.until(lambda: len(peer.all(AudioFrame)) == 75)
-        assert room.told(RecordingChanged) == [RecordingChanged(str(tmp_path / "session"))]
+        assert room.told(RecordingEnded) == []
         assert not (tmp_path / "session" / "fixture.toml").exists()
         await asyncio.sleep(1)
-        assert room.told(RecordingChanged)[1:] == [RecordingChanged(None)]
+        assert room.told(RecordingEnded) == [RecordingEnded(str(tmp_path / "session"))]
         fixture.load(tmp_path / "session")
 
     held(script)

@@ -30,13 +30,15 @@ from voicecli.talking.talkstate import (
     DevicesListed,
     Doing,
     EchoGuardChosen,
+    Ending,
     Entry,
     LevelMeasured,
     MuteChanged,
     Phase,
     ProblemSettled,
     ProblemTold,
-    RecordingChanged,
+    RecordingBegan,
+    RecordingEnded,
     Role,
     SessionClosed,
     SessionConnecting,
@@ -111,7 +113,8 @@ events: st.SearchStrategy[Any] = st.one_of(
     st.builds(MuteChanged, st.booleans()),
     st.builds(TalkChanged, st.booleans()),
     st.builds(TextSent, texts),
-    st.builds(RecordingChanged, st.none() | texts),
+    st.builds(RecordingBegan, texts),
+    st.builds(RecordingEnded, texts, st.sampled_from(Ending)),
     st.builds(EchoGuardChosen, texts, st.booleans()),
     st.builds(DevicesListed, st.tuples(texts), st.tuples(texts)),
     st.builds(DeviceOpened, roles, texts),
@@ -225,6 +228,15 @@ def test_what_was_typed_waits_until_it_is_in_a_turn() -> None:
 def test_the_reason_of_the_end_is_kept_and_a_new_session_forgets_it() -> None:
     assert (ended := after(SessionClosed(GONE), state=READY_STATE)).closed_by == GONE
     assert after(SessionConnecting("x"), state=ended).closed_by is None
+
+
+def test_the_newest_recording_that_has_ended_is_kept_while_the_next_one_goes_on() -> None:
+    began = after(RecordingBegan("one"), RecordingBegan("two"), state=READY_STATE)
+    one, two = RecordingEnded("one", Ending.CUT_OFF), RecordingEnded("two")
+    first = after(one, state=began)
+    assert (first.recording, first.recorded) == ("two", one)
+    second = after(two, READY, state=first)
+    assert (second.recording, second.recorded) == (None, two)
 
 
 def test_the_log_has_all_but_what_comes_all_the_time() -> None:

@@ -15,7 +15,7 @@ from voicecli.talking.talkstate import (
     DeviceOpened,
     LevelMeasured,
     MuteChanged,
-    RecordingChanged,
+    RecordingBegan,
     Role,
     TalkChanged,
     TalkState,
@@ -181,7 +181,7 @@ def test_a_folder_in_the_home_of_nobody_is_one_of_that_name() -> None:
 
 
 def test_r_ends_a_recording() -> None:
-    assert pressed(talked(LISTENING, RecordingChanged("x"), 0), "r") == [("record", None)]
+    assert pressed(talked(LISTENING, RecordingBegan("x"), 0), "r") == [("record", None)]
 
 
 def test_the_recording_is_told_on_every_page() -> None:
@@ -191,7 +191,7 @@ def test_the_recording_is_told_on_every_page() -> None:
             await pilot.pause()
             assert "● recording to here" in screen(app)
 
-    drive(talked(LISTENING, RecordingChanged("here"), 0), look)
+    drive(talked(LISTENING, RecordingBegan("here"), 0), look)
 
 
 CLOSED = acted(SCENES["closed"])
@@ -361,7 +361,7 @@ def test_without_colours_all_is_in_the_terminals_own_two(theme: str, monkeypatch
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def run() -> str:
-        app = TalkApp(Told(), talked(SPEAKING, RecordingChanged("x"), 0), theme=theme)
+        app = TalkApp(Told(), talked(SPEAKING, RecordingBegan("x"), 0), theme=theme)
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
             return app.export_screenshot()

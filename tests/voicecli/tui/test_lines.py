@@ -7,13 +7,16 @@ from voicecli.talking.problems import Problem
 from voicecli.talking.talkstate import (
     Doing,
     EchoGuardChosen,
+    Ending,
     LevelMeasured,
     MuteChanged,
     ProblemTold,
-    RecordingChanged,
+    RecordingBegan,
+    RecordingEnded,
     SessionClosed,
     SessionReconnecting,
     SoundMeasured,
+    TalkEvent,
     TalkState,
 )
 from voicecli.tui.lines import (
@@ -85,11 +88,25 @@ def test_lines_are_never_wider_than_the_terminal(state: TalkState, width: int) -
 
 
 def test_a_recording_is_told_without_colours_too() -> None:
-    line = recording_line(acted([At(0, RecordingChanged("a\x1b[0mb"))]), 40)
+    line = recording_line(acted([At(0, RecordingBegan("a\x1b[0mb"))]), 40)
     assert line is not None
     assert line.plain == " ● recording to a [0mb        r ends it "
     assert "reverse" in str(line.spans[-1].style)
     assert recording_line(TalkState(), 40) is None
+
+
+def test_where_a_recording_went_is_told_until_the_next_one_begins() -> None:
+    def line(*events: TalkEvent) -> str:
+        found = recording_line(acted([At(0, event) for event in events]), 80)
+        return "" if found is None else found.plain.rstrip()
+
+    ended = RecordingEnded("there")
+    assert line(RecordingBegan("there"), ended) == "   recorded to there"
+    assert line(RecordingBegan("there"), ended._replace(ending=Ending.CUT_OFF)) == (
+        " ! The recording ended when the connection broke. It is in there."
+    )
+    assert line(RecordingBegan("there"), ended._replace(ending=Ending.FAILED)) == ""
+    assert line(ended, RecordingBegan("here")).startswith(" ● recording to here")
 
 
 def test_problems_and_the_reason_of_the_end_are_told_once_each() -> None:
