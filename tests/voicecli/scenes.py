@@ -150,6 +150,19 @@ def mark(exchange: Exchange, which: Mark, at_ms: float) -> Timing:
     return Timing(turn_id=exchange.turn_id, mark=which, t_ms=at_ms + AHEAD_MS)
 
 
+def typed(exchange: Exchange) -> list[At]:
+    """A turn that was typed: it begins with its commit."""
+    commit = exchange.speech_end_ms + exchange.endpointing_ms
+    return [
+        At(commit - 20, TextSent(exchange.question)),
+        At(commit + 6, mark(exchange, Mark.TURN_COMMITTED, commit)),
+        At(commit + 6, TranscriptFinal(turn_id=exchange.turn_id, text=exchange.question)),
+        At(commit + 8, mark(exchange, Mark.LLM_REQUESTED, commit + 1)),
+        *answered(exchange),
+        ended(exchange, commit + 6_000),
+    ]
+
+
 WEATHER = Exchange(
     1,
     "what will the weather be like in london tomorrow",

@@ -1,6 +1,7 @@
 """The waterfalls of all turns of a conversation, and the medians of those that are over."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
@@ -8,18 +9,29 @@ from voicecli.client.viewstate import TurnView, ViewState
 from voicecli.figures.waterfall import PARTS, Waterfall, turnaround, waterfall
 from voicecli.reports import report
 from voicecli.talking.talkstate import TalkState
-from voicewire.marks import BARGE_IN_STOP
+from voicewire.marks import BARGE_IN_STOP, Mark
 from voicewire.messages import CancelReason, TurnOutcome
+
+
+class Measure(StrEnum):
+    """From where a turn is measured. The wholes of two measures are not compared."""
+
+    VOICE_TO_VOICE = "voice_to_voice"
+    """From the end of speech that the client itself found, or will have found by the commit."""
+    SERVER_DATED = "server_dated"
+    """From the end of speech as the server dates it."""
+    TYPED = "typed"
+    """From the commit: there was no speech."""
 
 
 class TurnFall(NamedTuple):
     turn: TurnView
     fall: Waterfall
-    witnessed: bool
-    """From the end of speech that the client itself found, so that the whole is voice-to-voice; else from where the
-    server dates it, or from the commit."""
+    measure: Measure
     key: tuple[int, int]
     """Number of the connection, and turn id: unique in a conversation."""
+    number: int
+    """Of the turn in the conversation, from 1; ids begin again with each connection."""
 
     @property
     def is_taken_back(self) -> bool:
@@ -29,25 +41,25 @@ class TurnFall(NamedTuple):
     @property
     def drawn(self) -> tuple[object, ...]:
         """All that is drawn of it. While the reply is heard its playhead moves, which does not count."""
-        return (self.key, self.fall, self.witnessed, self.is_taken_back, self.turn.speculation)
+        return (self.key, self.number, self.fall, self.measure, self.is_taken_back, self.turn.speculation)
 
     @property
     def title(self) -> str:
         """Of the sum."""
-        return "voice-to-voice" if self.witnessed else "turnaround"
+        return "voice-to-voice" if self.measure is Measure.VOICE_TO_VOICE else "turnaround"
 
 
 class Medians(NamedTuple):
-    """Of complete turns with a voice-to-voice, without those taken back; empty and None of none."""
+    """Of complete turns of one measure, without those taken back; empty and None of none."""
 
     n: int
-    voice_to_voice_ns: float | None
+    total_ns: float | None
     parts_ns: Mapping[str, float]
     """By the part's name; of the turns that have it."""
 
 
-def turn_fall(call: ViewState, turn: TurnView, connection: int = 0) -> TurnFall | None:
-    """None where nothing is known yet, or nothing was said."""
+def turn_fall(call: ViewState, turn: TurnView, connection: int = 0, turns_before: int = 0) -> TurnFall | None:
+    """None where nothing is known yet, or nothing was said. `turns_before` is how many earlier connections had."""
     if turn.outcome is TurnOutcome.NO_SPEECH:
         return None
     marks = call.own_marks(turn)
@@ -55,11 +67,17 @@ def turn_fall(call: ViewState, turn: TurnView, connection: int = 0) -> TurnFall 
     fall = witnessed or turnaround(marks, reply_play_ns=turn.reply_play_ns)
     if fall is None or not fall.bars:
         return None
-    return TurnFall(turn, fall, witnessed is not None, (connection, turn.turn_id))
+    measure = Measure.TYPED
+    if witnessed is not None or Mark.TURN_COMMITTED not in marks:
+        measure = Measure.VOICE_TO_VOICE
+    elif Mark.AUDIO_LAST_SPEECH in marks:
+        measure = Measure.SERVER_DATED
+    return TurnFall(turn, fall, measure, (connection, turn.turn_id), turns_before + turn.turn_id)
 
 
-def medians(falls: Sequence[TurnFall]) -> Medians:
-    totals = [(each.fall, each.fall.voice_to_voice_ns) for each in falls if each.witnessed and not each.is_taken_back]
+def medians(falls: Sequence[TurnFall], measure: Measure) -> Medians:
+    counted = [each.fall for each in falls if each.measure is measure and not each.is_taken_back]
+    totals = [(fall, fall.voice_to_voice_ns) for fall in counted]
     complete = [(fall, total_ns) for fall, total_ns in totals if total_ns is not None]
     if not complete:
         return Medians(0, None, {})
@@ -96,13 +114,15 @@ class TurnFalls:
     def of(self, state: TalkState) -> tuple[TurnFall, ...]:
         """In the order of the turns; those of which nothing is known are left out."""
         self._kept, before = {}, self._kept
+        turns_before = 0
         for connection, call in enumerate((*state.earlier, state.call)):
             for turn in call.turns:
                 key = (connection, turn.turn_id)
                 kept = before.get(key)
                 if kept is None or kept[0] is not turn or kept[1] != call.offset_ns:
-                    kept = (turn, call.offset_ns, turn_fall(call, turn, connection))
+                    kept = (turn, call.offset_ns, turn_fall(call, turn, connection, turns_before))
                 self._kept[key] = kept
+            turns_before += call.turns[-1].turn_id if call.turns else 0
         return tuple(self._known())
 
     def _known(self) -> Iterator[TurnFall]:

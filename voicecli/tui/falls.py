@@ -62,10 +62,11 @@ def total_ns(parts: Sequence[Stretch]) -> float:
 
 
 def compact_falls(falls: Sequence[TurnFall], *, monochrome: bool) -> RenderableType:
-    """Three lines: the newest turn and the medians of those before it as stacked bars, and the figures."""
+    """Three lines: the newest turn and the medians of its like before it as stacked bars, and the figures."""
     if not falls:
         return Group(heading("voice-to-voice", ""), Text(f" {NOTHING_YET}", style="dim italic"))
-    newest, before = falls[-1], medians(falls[:-1])
+    newest = falls[-1]
+    before = medians(falls[:-1], newest.measure)
     own, usual = stretches(newest), median_stretches(before)
     full_ns = max(total_ns(own), total_ns(usual))
     table = Table.grid(padding=(0, 1), expand=True)
@@ -73,31 +74,31 @@ def compact_falls(falls: Sequence[TurnFall], *, monochrome: bool) -> RenderableT
     table.add_column(ratio=1, no_wrap=True)
     table.add_column(justify="right", no_wrap=True, min_width=8)
     table.add_row(
-        " turn " + str(newest.turn.turn_id),
+        f" turn {newest.number}",
         StackedBar(own, full_ns, monochrome=monochrome),
         _total(newest.fall.voice_to_voice_ns),
     )
     if before.n:
-        table.add_row(" before", StackedBar(usual, full_ns, monochrome=monochrome), _total(before.voice_to_voice_ns))
+        table.add_row(" before", StackedBar(usual, full_ns, monochrome=monochrome), _total(before.total_ns))
     legend = Padding(_Legend(own, monochrome=monochrome), (0, 1))
     return Group(heading(newest.title, median_note(before)), Padding(table, (0, 1, 0, 0)), legend)
 
 
 def full_falls(falls: Sequence[TurnFall]) -> RenderableType:
-    """The newest turn as a chart, beside the medians of those before it."""
+    """The newest turn as a chart, beside the medians of its like before it."""
     if not falls:
         return Group(heading("voice-to-voice", ""), Text(f" {NOTHING_YET}", style="dim italic"))
     return fall_chart(falls[-1], falls[:-1])
 
 
 def fall_chart(found: TurnFall, others: Sequence[TurnFall]) -> RenderableType:
-    of = medians(others)
+    of = medians(others, found.measure)
     known = None
-    if of.voice_to_voice_ns is not None:
-        known = {**of.parts_ns, "voice-to-voice": of.voice_to_voice_ns}
+    if of.total_ns is not None:
+        known = {**of.parts_ns, "voice-to-voice": of.total_ns}
     chart = waterfall_chart(found.fall, total=found.title, medians_ns=known)
     notes = [note for note in (saved_early(found.turn), median_note(of)) if note]
-    return Group(heading(f"turn {found.turn.turn_id}", " · ".join(notes)), Padding(chart, (0, 1)))
+    return Group(heading(f"turn {found.number}", " · ".join(notes)), Padding(chart, (0, 1)))
 
 
 def fall_list(falls: Sequence[TurnFall], chosen: TurnFall | None, *, monochrome: bool) -> RenderableType:
@@ -109,7 +110,7 @@ def fall_list(falls: Sequence[TurnFall], chosen: TurnFall | None, *, monochrome:
     full_ns = max((total_ns(stretches(each)) for each in falls), default=1.0)
     for each in falls:
         is_chosen = chosen is not None and each.key == chosen.key
-        name = f"{'›' if is_chosen else ' '} turn {each.turn.turn_id}"
+        name = f"{'›' if is_chosen else ' '} turn {each.number}"
         bar = StackedBar(stretches(each), full_ns, monochrome=monochrome)
         table.add_row(Text(name, style="bold" if is_chosen else "dim"), bar, _total(each.fall.voice_to_voice_ns))
     return table
@@ -135,7 +136,7 @@ class _Heading:
 
 
 def median_note(of: Medians) -> str:
-    return f"median {_figure(of.voice_to_voice_ns)}, n = {of.n}" if of.voice_to_voice_ns is not None else ""
+    return f"median {_figure(of.total_ns)}, n = {of.n}" if of.total_ns is not None else ""
 
 
 class _Legend:

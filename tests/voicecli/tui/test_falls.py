@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
-from tests.voicecli.scenes import BARGE_IN, BEFORE, acted
+from tests.voicecli.scenes import BARGE_IN, BEFORE, STORY, WEATHER, At, acted, connected, typed, whole
 from voicecli.figures.waterfall import PARTS
-from voicecli.talking.turnfalls import TurnFalls, medians
+from voicecli.talking.talkstate import SessionReconnecting
+from voicecli.talking.turnfalls import Measure, TurnFalls, medians
 from voicecli.tui.falls import (
     NOTHING_YET,
     StackedBar,
@@ -39,6 +40,30 @@ def test_where_there_is_little_room_a_turn_is_one_bar_above_the_medians_of_those
     ]
 
 
+def test_a_turn_is_compared_with_its_like_alone() -> None:
+    two = [*BEFORE, *typed(STORY)]
+    for draw in (lambda falls: compact_falls(falls, monochrome=True), full_falls):
+        lines = drawn(draw(TurnFalls().of(acted(two))), 80)
+        assert "median" not in lines[0]
+        assert not any("before" in line for line in lines)
+    again = typed(STORY._replace(turn_id=4, llm_ms=STORY.llm_ms + 100))
+    lines = drawn(compact_falls(TurnFalls().of(acted([*two, *again])), monochrome=True), 80)
+    assert lines[0].startswith("─ turnaround ─")
+    assert lines[0].endswith("─ median 337 ms, n = 1 ─")
+
+
+def test_turns_of_a_later_connection_are_numbered_on() -> None:
+    again = acted([*BEFORE, At(20_000, SessionReconnecting(1, 0.0)), *connected(), *whole(WEATHER)])
+    falls = TurnFalls().of(again)
+    assert drawn(compact_falls(falls, monochrome=True), 80)[1].startswith(" turn 3 ")
+    assert drawn(full_falls(falls), 80)[0].startswith("─ turn 3 ─")
+    assert [line[:8] for line in drawn(fall_list(falls, None, monochrome=False), 60)] == [
+        "  turn 1",
+        "  turn 2",
+        "  turn 3",
+    ]
+
+
 def test_the_first_turn_has_no_medians_beside_it() -> None:
     lines = drawn(compact_falls(FALLS[:1], monochrome=True), 60)
     assert lines[0] == "─ voice-to-voice " + "─" * 43
@@ -65,7 +90,9 @@ def test_all_turns_are_on_one_scale_and_the_chosen_one_is_marked() -> None:
 
 def test_medians_of_parts_are_in_the_order_of_the_path() -> None:
     before = TurnFalls().of(acted(BEFORE))
-    assert [part for part, _ in median_stretches(medians(before))] == [part for part, _ in stretches(before[0])]
+    assert [part for part, _ in median_stretches(medians(before, Measure.VOICE_TO_VOICE))] == [
+        part for part, _ in stretches(before[0])
+    ]
 
 
 lengths = st.lists(st.tuples(st.sampled_from(PARTS), st.floats(-1e9, 1e10)), max_size=12)
