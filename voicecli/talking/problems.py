@@ -1,5 +1,6 @@
 """What went wrong in a conversation, as a person is told: what happened, and what to do."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from voicecli.client.transport import CallError
@@ -18,7 +19,12 @@ class Problem(NamedTuple):
     """What to do."""
     lasting: bool = False
     """It is not over when a turn goes well again: a device is gone, or the session has ended."""
+    detail: str = ""
+    """The server's own sentence, where it names what is wrong."""
 
+
+MAX_VOICES = 4
+"""Named to choose from; a server may have a hundred."""
 
 _AGAIN = "Start again; if it happens every time, tell whoever runs this server."
 _OWN_FAULT = "voicecli and the server do not understand each other: update the older of the two."
@@ -27,7 +33,7 @@ _ONCE_MORE = "Say it once more."
 _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
     ErrorCode.MALFORMED_JSON: ("The server could not read a message.", _OWN_FAULT),
     ErrorCode.UNKNOWN_TYPE: ("The server does not know a message.", _OWN_FAULT),
-    ErrorCode.INVALID_FIELD: ("The server did not accept a setting.", "Check the language and the voice."),
+    ErrorCode.INVALID_FIELD: ("The server did not accept a setting.", "Check what you have asked for."),
     ErrorCode.MALFORMED_FRAME: ("The server could not read some audio.", _OWN_FAULT),
     ErrorCode.MESSAGE_TOO_LARGE: ("That message was too long.", "Send a shorter text."),
     ErrorCode.NOT_STARTED: ("The session was not opened properly.", _OWN_FAULT),
@@ -47,7 +53,7 @@ _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
     ErrorCode.VAD_FAILED: ("The server could not tell when you speak.", "Type instead, or start again."),
     ErrorCode.STT_FAILED: ("What you said could not be understood.", "Say it once more, or type it."),
     ErrorCode.LLM_FAILED: ("No answer could be found in time.", "Ask once more."),
-    ErrorCode.TTS_FAILED: ("The answer could not be spoken.", "Read it here, and ask on."),
+    ErrorCode.TTS_FAILED: ("The answer could not be spoken.", "Ask once more, or choose another voice with --voice."),
     ErrorCode.SERVER_FULL: ("All lines are busy.", "Try again in a minute."),
     ErrorCode.TOO_MANY_SESSIONS: (
         "This network has all the sessions it may have.",
@@ -65,20 +71,58 @@ _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
     ErrorCode.INTERNAL: ("Something went wrong on the server.", _AGAIN),
 }
 
+_NAME_THEIR_CAUSE = frozenset(
+    {
+        ErrorCode.INVALID_FIELD,
+        ErrorCode.VAD_FAILED,
+        ErrorCode.STT_FAILED,
+        ErrorCode.LLM_FAILED,
+        ErrorCode.TTS_FAILED,
+    }
+)
+"""Of which the message tells the user more than the code does."""
+
 
 def server_problem(error: Error) -> Problem:
     """An error of the server. Its code chooses the sentences."""
     title, advice = _SENTENCES[error.code]
-    return Problem(error.code.value, title, advice, error.fatal)
+    detail = sentence(error.message) if error.code in _NAME_THEIR_CAUSE else ""
+    return Problem(error.code.value, title, advice, error.fatal, detail)
 
 
 def ending(error: CallError) -> Problem:
     """Why a session is over: in the words for the server's reason, where it gave one."""
     if error.told is not None:
         return server_problem(error.told)
-    text = str(error)
-    stop = "" if text.endswith((".", "?")) else "."
-    return Problem("closed", f"{text[:1].upper()}{text[1:]}{stop}", lasting=True)
+    return Problem("closed", sentence(str(error)), lasting=True)
+
+
+def unlisted_voice(voice: str, listed: Sequence[str], locale: str) -> Problem | None:
+    """A word on a voice that the server does not list; it may know it all the same. Variants (`en-gb+f2`) are none."""
+    names = {_tag(name) for name in listed}
+    if not listed or not names.isdisjoint({_tag(voice), _tag(voice.partition("+")[0])}):
+        return None
+    language = _language(locale)
+    such = [name for name in listed if _language(name) == language] or listed
+    return Problem(
+        "unlisted_voice",
+        f"The server does not list the voice {voice}.",
+        f"If answers stay silent, leave --voice out, or choose one such as {', '.join(such[:MAX_VOICES])}.",
+    )
+
+
+def sentence(text: str) -> str:
+    """From what may be a part of one: capital letter, full stop."""
+    stop = "" if text.endswith((".", "?", "!")) or not text else "."
+    return f"{text[:1].upper()}{text[1:]}{stop}"
+
+
+def _tag(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _language(tag: str) -> str:
+    return _tag(tag).partition("-")[0]
 
 
 BEGAN_ANEW = Problem("began_anew", "The conversation began anew.", "The server does not remember what was said before.")

@@ -95,7 +95,8 @@ def _recorded_line(recorded: RecordingEnded, width: int) -> Text | None:
 
 def problem_text(problem: Problem) -> Text:
     style = "bold red" if problem.lasting else "bold yellow"
-    return Text.assemble((f" ! {printable(problem.title)}", style), f" {printable(problem.advice)}")
+    rest = " ".join(part for part in (problem.detail, problem.advice) if part)
+    return Text.assemble((f" ! {printable(problem.title)}", style), f" {printable(rest)}")
 
 
 def problems_text(state: TalkState) -> Text | None:

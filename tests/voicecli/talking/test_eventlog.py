@@ -27,7 +27,7 @@ def test_times_are_in_milliseconds_and_what_is_nested_keeps_its_names() -> None:
     assert event_fields(MarkNoted(1, Mark.MIC_SPEECH_END, None))["t_ms"] is None
     assert event_fields(DeviceLost(Role.SPEAKER, Problem("c", "T.", "A."))) == {
         "role": "speaker",
-        "problem": {"code": "c", "title": "T.", "advice": "A.", "lasting": False},
+        "problem": {"code": "c", "title": "T.", "advice": "A.", "lasting": False, "detail": ""},
     }
 
 

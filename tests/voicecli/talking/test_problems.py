@@ -1,7 +1,7 @@
 import pytest
 
 from voicecli.client.transport import NoConnection, NoVoicewire, Refused
-from voicecli.talking.problems import Problem, ending, server_problem
+from voicecli.talking.problems import Problem, ending, sentence, server_problem, unlisted_voice
 from voicewire.errors import ErrorCode
 from voicewire.messages import Error
 
@@ -32,3 +32,36 @@ def test_the_end_of_a_session_is_told_in_the_words_for_the_servers_reason() -> N
 def test_an_end_without_a_reason_of_the_server_is_told_as_a_sentence() -> None:
     assert ending(NoConnection("nobody listens")) == Problem("closed", "Nobody listens.", lasting=True)
     assert ending(NoVoicewire("is this the right URL?")).title == "Is this the right URL?"
+
+
+def test_a_message_that_names_what_is_wrong_is_told_too() -> None:
+    message = "pocketsphinx understands en; what is said in de-DE is taken for that"
+    assert server_problem(Error(code=ErrorCode.INVALID_FIELD, message=message, field="locale")).detail == (
+        "Pocketsphinx understands en; what is said in de-DE is taken for that."
+    )
+    assert server_problem(Error(code=ErrorCode.BAD_SEQUENCE, message="frame 3 came after frame 5")).detail == ""
+
+
+VOICES = ["af", "de", "en-029", "en-gb", "en-us", "fr-fr"]
+
+
+@pytest.mark.parametrize("voice", ["en-gb", "EN-GB", "en_gb", "en-gb+f2", "nosuch-of-a-server-that-lists-none"])
+def test_a_voice_that_the_server_lists_is_no_problem_nor_a_variant_of_one(voice: str) -> None:
+    assert unlisted_voice(voice, [] if voice.startswith("nosuch") else VOICES, "en-US") is None
+
+
+@pytest.mark.parametrize(
+    ("locale", "such"),
+    [("en_US", "en-029, en-gb, en-us"), ("de-AT", "de"), ("sv-SE", "af, de, en-029, en-gb")],
+)
+def test_who_asks_for_a_voice_that_is_not_listed_is_told_some_of_their_language(locale: str, such: str) -> None:
+    assert unlisted_voice("nosuch", VOICES, locale) == Problem(
+        "unlisted_voice",
+        "The server does not list the voice nosuch.",
+        f"If answers stay silent, leave --voice out, or choose one such as {such}.",
+    )
+
+
+@pytest.mark.parametrize(("text", "told"), [("it is so", "It is so."), ("Is it so?", "Is it so?"), ("", "")])
+def test_a_part_of_a_sentence_becomes_one(text: str, told: str) -> None:
+    assert sentence(text) == told

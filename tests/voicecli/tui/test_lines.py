@@ -118,6 +118,12 @@ def test_problems_and_the_reason_of_the_end_are_told_once_each() -> None:
     assert problems_text(TalkState()) is None
 
 
+def test_what_the_server_itself_says_stands_between_what_happened_and_what_to_do() -> None:
+    told = problems_text(acted([At(0, ProblemTold(Problem("x", "It failed.", "Do this.", detail="No such voice.")))]))
+    assert told is not None
+    assert told.plain == " ! It failed. No such voice. Do this."
+
+
 def test_what_is_not_known_is_a_dash_and_never_nought() -> None:
     assert figure_lines(TalkState(), 80).plain.split("\n") == [
         " ↑ – · ↓ – · round trip – · underruns –".ljust(80),
