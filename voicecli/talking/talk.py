@@ -160,7 +160,10 @@ class Conversation:
                 self._recorder.group = group
                 tasks = [group.create_task(self._listen()), group.create_task(self._tick())]
                 tasks.append(group.create_task(self._converse()))
-                await self._over.wait()
+                try:
+                    await self._over.wait()
+                finally:
+                    self._over.set()
                 for task in tasks:
                     task.cancel()
             if self._failure is not None:
@@ -335,6 +338,9 @@ class Conversation:
         while True:
             self.tell(SessionConnecting(public_url(self._settings.url)))
             error = await self._hold()
+            if self._over.is_set():
+                # It was cancelled as well: a group that fails in the same moment tells of its failure alone.
+                return
             was_connected = was_connected or self._resume_token is not None
             self._disconnected()
             delay_ns = self._backoff.next_ns() if was_connected and _comes_back(error) else None

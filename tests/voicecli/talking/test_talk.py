@@ -495,6 +495,15 @@ def test_a_lost_connection_is_opened_again_and_the_conversation_goes_on() -> Non
     held(script)
 
 
+def test_who_quits_in_the_moment_in_which_the_connection_breaks_has_quit() -> None:
+    async def script(room: Room) -> None:
+        peer = await room.peer()
+        await peer.until(lambda: bool(peer.all(AudioFrame)))
+        room.ends[-1].lose()
+
+    assert held(script).told(SessionReconnecting) == []
+
+
 def test_attempts_to_connect_again_wait_longer_each_time() -> None:
     async def script(room: Room) -> None:
         await room.peer()
