@@ -91,6 +91,8 @@ class TurnView(msgspec.Struct, frozen=True, kw_only=True):
     """The turn whose answer was being given when this was last begun to be spoken."""
     aside: bool = False
     """It was spoken over an answer, which went on: a nod, a noise, an echo."""
+    typed_over: bool = False
+    """The user typed something while it was spoken."""
     cancelled: CancelReason | None = None
     heard_ms: float | None = None
     heard_text: str | None = None

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from voicecli.client.viewstate import TurnView
-from voicewire.messages import CancelReason
+from voicewire.messages import CancelReason, TurnOutcome
 
 SHOWN_CHARS = 160
 """Of what was not heard, so many characters are shown: a whole page of what nobody heard helps nobody."""
@@ -20,6 +21,17 @@ CUT = {
     CancelReason.RESUMED: "Taken back as you went on",
     CancelReason.FAILED: "It could not be finished",
 }
+
+
+class Unanswered(Enum):
+    """Words that are in no turn."""
+
+    TYPED_OVER = "typed_over"
+    """The user typed something else."""
+    ASIDE = "aside"
+    """The answer over which they were spoken went on."""
+    NOT_UNDERSTOOD = "not_understood"
+
 
 _WORD = re.compile(r"[^\W_](?:[^\W_]|['’-])*")
 
@@ -62,6 +74,15 @@ def begins_with(text: str, beginning: str) -> bool:
     """Whether a text begins with the words of another one, whatever white space, case and punctuation are."""
     first = _WORD.findall(beginning.casefold())
     return _WORD.findall(text.casefold())[: len(first)] == first
+
+
+def unanswered(turn: TurnView) -> Unanswered | None:
+    """Why nothing came of words that were heard; None where something did, or there were none."""
+    if turn.outcome is not TurnOutcome.NO_SPEECH or not turn.partial:
+        return None
+    if turn.typed_over:
+        return Unanswered.TYPED_OVER
+    return Unanswered.ASIDE if turn.aside else Unanswered.NOT_UNDERSTOOD
 
 
 def split(reply: str, heard_text: str) -> Split:

@@ -10,7 +10,7 @@ import msgspec
 from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
 from voicecli.talking.eventlog import event_fields, event_name
-from voicecli.talking.heard import CUT, joined, split, word_count
+from voicecli.talking.heard import CUT, Unanswered, joined, split, unanswered, word_count
 from voicecli.talking.problems import BEGAN_ANEW, GOING_AWAY, Problem, server_problem
 from voicecli.talking.talkstate import (
     DeviceLost,
@@ -48,6 +48,12 @@ from voicewire.messages import (
 
 CUT_OFF = ", up to where the connection broke"
 """Of a recording."""
+
+UNANSWERED = {
+    Unanswered.TYPED_OVER: "typed over",
+    Unanswered.ASIDE: "while the answer went on",
+    Unanswered.NOT_UNDERSTOOD: "not understood",
+}
 
 
 def plain_lines(before: TalkState, event: TalkEvent, after: TalkState, *, verbose: bool = False) -> list[str]:
@@ -111,8 +117,8 @@ def _turn_lines(event: TalkEvent, after: TalkState, verbose: bool) -> Iterator[s
         case TurnEnd(outcome=outcome):
             if outcome is TurnOutcome.COMPLETED and turn.reply:
                 yield f"assistant: {turn.reply}"
-            if outcome is TurnOutcome.NO_SPEECH and turn.partial:
-                yield f"{'while the answer went on' if turn.aside else 'not understood'}: {turn.partial}"
+            if reason := unanswered(turn):
+                yield f"{UNANSWERED[reason]}: {turn.partial}"
             yield from _latency_lines(after, turn)
 
 
@@ -132,10 +138,12 @@ def _cut_lines(turn: TurnView) -> Iterator[str]:
 
 
 def _lost_lines(before: TalkState) -> Iterator[str]:
-    """What was said of answers that will never be finished; once, however often it is tried to connect again."""
+    """What was said, and answered, that will never be finished; once, however often it is tried to connect again."""
     if before.phase is not Phase.READY:
         return
     for turn in before.call.turns:
+        if turn.outcome is None and turn.transcript is None and turn.partial:
+            yield f"you: {turn.partial} (the connection was interrupted here)"
         if turn.outcome is None and turn.cancelled is None and turn.reply:
             yield f"assistant: {turn.reply} (the connection was interrupted here)"
 

@@ -314,7 +314,7 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
         case TalkChanged(talking):
             return replace(state, talking=talking)
         case TextSent(text):
-            return replace(state, typed=(*state.typed, text)[-MAX_TYPED:])
+            return replace(state, typed=(*state.typed, text)[-MAX_TYPED:], call=_typed_over(state.call))
         case RecordingBegan(folder):
             return replace(state, recording=folder)
         case RecordingEnded(folder):
@@ -338,6 +338,17 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
             return _with_problem(state, problem)
         case ProblemSettled(code):
             return replace(state, problems=tuple(each for each in state.problems if each.code != code))
+
+
+def _typed_over(call: ViewState) -> ViewState:
+    """The server lets go of what is being spoken."""
+    return replace(
+        call,
+        turns=tuple(
+            replace(turn, typed_over=True) if turn.outcome is None and turn.transcript is None else turn
+            for turn in call.turns
+        ),
+    )
 
 
 def lost_code(role: Role) -> str:

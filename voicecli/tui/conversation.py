@@ -11,7 +11,7 @@ from rich.text import Text
 
 from voicecli.client.viewstate import TurnView
 from voicecli.reports.report import printable
-from voicecli.talking.heard import CUT, Joined, abridged, joined, split, spoken
+from voicecli.talking.heard import CUT, Joined, Unanswered, abridged, joined, split, spoken, unanswered
 from voicecli.talking.talkstate import TalkState
 from voicecli.talking.turnfalls import barge_in_stop_ns
 from voicecli.tui.pane import Block
@@ -51,7 +51,7 @@ def _shown(each: Joined, is_lost: bool) -> tuple[object, ...]:
     """All that is drawn of a turn. While it is heard its playhead moves, which does not count."""
     turn, *taken = each
     words = (*taken, turn.partial, turn.stable_chars, turn.transcript, turn.reply, turn.heard_text)
-    return (*words, turn.cancelled, turn.outcome, is_lost, barge_in_stop_ns(turn))
+    return (*words, turn.cancelled, turn.outcome, turn.typed_over, is_lost, barge_in_stop_ns(turn))
 
 
 def _spoken(turn: TurnView) -> float | None:
@@ -112,6 +112,13 @@ def _is_taken_back_unheard(turn: TurnView) -> bool:
     return turn.cancelled is CancelReason.RESUMED and not turn.heard_text
 
 
+_UNANSWERED = {
+    Unanswered.TYPED_OVER: "You typed something else.",
+    Unanswered.ASIDE: "The answer went on.",
+    Unanswered.NOT_UNDERSTOOD: "That was not understood.",
+}
+
+
 def remark(turn: TurnView, is_lost: bool) -> str:
     """How a turn ended, where that is not as it should be."""
     if _is_taken_back_unheard(turn):
@@ -123,9 +130,9 @@ def remark(turn: TurnView, is_lost: bool) -> str:
         return f"{CUT[turn.cancelled]}{' before it was heard' if unheard else ''}.{silent}"
     if turn.outcome is TurnOutcome.FAILED:
         return "It could not be answered."
-    if turn.outcome is TurnOutcome.NO_SPEECH and turn.partial:
-        return "The answer went on." if turn.aside else "That was not understood."
-    if is_lost and turn.transcript is not None:
+    if reason := unanswered(turn):
+        return _UNANSWERED[reason]
+    if is_lost and (turn.transcript or turn.partial):
         return "The connection was interrupted here."
     return ""
 

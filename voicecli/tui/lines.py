@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from voicecli.client.viewstate import ViewState
 from voicecli.reports.report import printable
 from voicecli.talking.problems import Problem
 from voicecli.talking.talkstate import Device, Doing, Ending, Phase, RecordingEnded, TalkState, doing
+from voicewire.messages import TurnOutcome
 
 WORDS: dict[Doing, tuple[str, str, str, str]] = {
     Doing.CONNECTING: ("◌", "Connecting", "", "dim"),
@@ -34,6 +36,8 @@ def words(state: TalkState) -> tuple[str, str, str, str]:
         hint = f"to {printable(state.address)}"
     elif now is Doing.RECONNECTING and state.attempt > 1:
         hint = f"{hint} Attempt {state.attempt}."
+    elif now is Doing.WAITING and _heard_nothing(state.call):
+        hint = "Nothing was heard. Press space and talk."
     elif now is Doing.CLOSED:
         hint = "enter goes on, q leaves."
     elif state.talking and now is Doing.HEARING:
@@ -45,6 +49,12 @@ def words(state: TalkState) -> tuple[str, str, str, str]:
     if now is Doing.SPEAKING and any(turn.paused for turn in state.call.turns):
         sign, hint, style = "‖", "It waits to see whether that is you.", "magenta"
     return sign, word, hint, style
+
+
+def _heard_nothing(call: ViewState) -> bool:
+    """Not a word came of the newest turn."""
+    newest = call.turns[-1] if call.turns else None
+    return newest is not None and newest.outcome is TurnOutcome.NO_SPEECH and not newest.partial
 
 
 def fullness(level_dbfs: float) -> float:

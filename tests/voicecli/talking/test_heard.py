@@ -1,8 +1,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from voicecli.client.viewstate import TurnView
-from voicecli.talking.heard import CUT, SHOWN_CHARS, Split, abridged, begins_with, joined, split, spoken, word_count
+from voicecli.talking.heard import (
+    CUT,
+    SHOWN_CHARS,
+    Split,
+    Unanswered,
+    abridged,
+    begins_with,
+    joined,
+    split,
+    spoken,
+    unanswered,
+    word_count,
+)
 from voicewire.messages import CancelReason, TurnOutcome
 
 
@@ -69,3 +82,12 @@ def test_how_much_has_been_spoken_is_taken_from_the_usual_pace_of_speech() -> No
     reply = "x" * 150
     assert [spoken(reply, played_ms) for played_ms in (0, 5_000, 10_000, 20_000)] == [0, 0.5, 1, 1]
     assert spoken("", 1000) == 0
+
+
+def test_why_nothing_came_of_words_is_known_once_their_turn_is_over() -> None:
+    murmur = TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH)
+    assert unanswered(murmur) is Unanswered.NOT_UNDERSTOOD
+    assert unanswered(replace(murmur, aside=True)) is Unanswered.ASIDE
+    assert unanswered(replace(murmur, aside=True, typed_over=True)) is Unanswered.TYPED_OVER
+    assert unanswered(replace(murmur, partial="")) is None
+    assert unanswered(replace(murmur, outcome=None, typed_over=True)) is None

@@ -33,6 +33,7 @@ from voicecli.talking.talkstate import (
     SessionReconnecting,
     TalkEvent,
     TalkState,
+    TextSent,
     talked,
 )
 from voicewire.marks import Mark
@@ -149,6 +150,20 @@ def test_words_that_were_not_understood_are_told_as_such() -> None:
     heard = talked(acted(connected()), TranscriptPartial(turn_id=1, text="er", stable_chars=0), 0)
     assert one(TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), heard) == ["not understood: er"]
     assert one(TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), acted(connected())) == []
+
+
+def test_words_that_were_typed_over_are_told_as_such() -> None:
+    heard = talked(acted(connected()), TranscriptPartial(turn_id=1, text="er", stable_chars=0), 0)
+    over = talked(heard, TextSent("hello"), 0)
+    assert one(TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), over) == ["typed over: er"]
+
+
+def test_words_that_the_connection_broke_in_are_told_once() -> None:
+    heard = talked(acted(connected()), TranscriptPartial(turn_id=1, text="what to", stable_chars=0), 0)
+    lines = one(SessionReconnecting(1, 250.0), heard)
+    assert lines[0] == "you: what to (the connection was interrupted here)"
+    lost = talked(heard, SessionReconnecting(1, 250.0), 0)
+    assert one(SessionReconnecting(2, 500.0), lost) == ["reconnecting: attempt 2, in 0.5 s"]
 
 
 def test_a_nod_is_told_to_have_left_the_answer_alone() -> None:

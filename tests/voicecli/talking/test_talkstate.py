@@ -225,6 +225,18 @@ def test_what_was_typed_waits_until_it_is_in_a_turn() -> None:
     assert after(TranscriptFinal(turn_id=2, text="one"), state=state).typed == ("two",)
 
 
+def test_what_is_typed_is_typed_over_what_is_being_spoken_alone() -> None:
+    spoken = after(
+        TranscriptFinal(turn_id=1, text="one"),
+        TranscriptPartial(turn_id=2, text="er", stable_chars=0),
+        TurnEnd(turn_id=2, outcome=TurnOutcome.NO_SPEECH),
+        TranscriptPartial(turn_id=3, text="two", stable_chars=0),
+        TextSent("three"),
+        state=READY_STATE,
+    )
+    assert [turn.typed_over for turn in spoken.call.turns] == [False, False, True]
+
+
 def test_the_reason_of_the_end_is_kept_and_a_new_session_forgets_it() -> None:
     assert (ended := after(SessionClosed(GONE), state=READY_STATE)).closed_by == GONE
     assert after(SessionConnecting("x"), state=ended).closed_by is None

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, TYPED, At, acted
 from voicecli.client.viewstate import PlayheadMoved, TurnView
-from voicecli.talking.talkstate import SessionReconnecting, TalkEvent, TalkState, talked
+from voicecli.talking.talkstate import SessionReconnecting, TalkEvent, TalkState, TextSent, talked
 from voicecli.tui.conversation import conversation_blocks, remark
 from voicewire.messages import (
     CancelReason,
@@ -13,6 +13,7 @@ from voicewire.messages import (
     ReplyCancelled,
     TranscriptFinal,
     TranscriptPartial,
+    TurnEnd,
     TurnOutcome,
 )
 
@@ -102,8 +103,15 @@ def test_a_question_stays_above_what_was_heard_of_an_answer_that_was_taken_back(
         (TurnView(turn_id=1, outcome=TurnOutcome.FAILED), False, "It could not be answered."),
         (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH), False, "That was not understood."),
         (TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH, aside=True), False, "The answer went on."),
+        (
+            TurnView(turn_id=1, partial="er", outcome=TurnOutcome.NO_SPEECH, typed_over=True),
+            False,
+            "You typed something else.",
+        ),
         (TurnView(turn_id=1, outcome=TurnOutcome.NO_SPEECH), False, ""),
         (TurnView(turn_id=1, transcript="a"), True, "The connection was interrupted here."),
+        (TurnView(turn_id=1, partial="a"), True, "The connection was interrupted here."),
+        (TurnView(turn_id=1), True, ""),
     ],
 )
 def test_how_a_turn_ended_is_told_where_it_is_not_as_it_should_be(turn: TurnView, is_lost: bool, note: str) -> None:
@@ -116,6 +124,17 @@ def test_turns_of_a_lost_connection_stay() -> None:
         " ▌ what will the weather be like in london tomorrow",
         "   The connection was interrupted here.",
     ]
+
+
+def test_words_that_the_connection_broke_in_are_no_whole_ones() -> None:
+    lost = talked(acted(SCENES["hearing"]), SessionReconnecting(1, 0.0), 0)
+    assert shown(lost)[1:] == [" ▌ what will the weather", "   The connection was interrupted here."]
+
+
+def test_words_that_were_typed_over_say_so() -> None:
+    state = acted([*SCENES["hearing"], At(5_000, TextSent("never mind"))])
+    over = talked(state, TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH), 0)
+    assert shown(over)[1:3] == [" ▌ what will the weather", "   You typed something else."]
 
 
 def test_what_was_typed_stands_there_until_it_is_in_a_turn() -> None:

@@ -30,9 +30,11 @@ from voicecli.tui.lines import (
     state_line,
     words,
 )
-from voicewire.messages import ReplyPaused, ReplyResumed
+from voicewire.messages import ReplyPaused, ReplyResumed, TranscriptPartial, TurnEnd, TurnOutcome
 
 PAUSED, RESUMED = At(30_000, ReplyPaused(turn_id=3)), At(30_400, ReplyResumed(turn_id=3))
+MURMUR = At(500, TranscriptPartial(turn_id=1, text="er", stable_chars=0))
+SILENT = At(900, TurnEnd(turn_id=1, outcome=TurnOutcome.NO_SPEECH))
 KEYS = (("a", "one"), ("b", "two"), ("?", "help"), ("q", "quit"))
 
 
@@ -46,6 +48,9 @@ def test_everything_that_the_conversation_can_be_doing_has_its_words() -> None:
         (acted(SCENES["connecting"]), "◌ Connecting  to ws://127.0.0.1:8080/voice"),
         (acted(connected()), "○ Listening  Just talk."),
         (acted(connected(), push_to_talk=True), "○ Ready  Press space, talk, and press it again."),
+        (acted([*connected(), SILENT], push_to_talk=True), "○ Ready  Nothing was heard. Press space and talk."),
+        (acted([*connected(), SILENT]), "○ Listening  Just talk."),
+        (acted([*connected(), MURMUR, SILENT], push_to_talk=True), "○ Ready  Press space, talk, and press it again."),
         (acted(TALKING, push_to_talk=True), "● Hearing you  Press space when you have finished."),
         (acted([*SCENES["speaking"], At(30_000, MuteChanged(True))]), "▶ Speaking, and you are muted"),
         (acted(SCENES["speaking"], push_to_talk=True), "▶ Speaking  i stops it."),
