@@ -19,15 +19,17 @@ from voicecli.client.transport import BadUrl, CallError, NoVoicewire
 from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.fixtures.fixture import FixtureError
 from voicecli.fixtures.tape import prepare
+from voicecli.reports.report import printable
 from voicecli.sound.devices import libraries_hushed
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import NoSuchDevice, SoundError
 from voicecli.stopping import stopped_by_signals
 from voicecli.talking.plain import json_lines, plain_lines
 from voicecli.talking.problems import Problem
+from voicecli.talking.recorder import replay_command
 from voicecli.talking.talk import Conversation, TalkSettings, Watcher
 from voicecli.talking.talksound import SoundWish, opened
-from voicecli.talking.talkstate import ProblemTold, TalkEvent, TalkState
+from voicecli.talking.talkstate import Ending, ProblemTold, TalkEvent, TalkState
 from voicecli.talking.typedlines import typed_lines
 from voicewire.clock import Clock, SystemClock
 from voicewire.messages import MAX_TEXT_INPUT
@@ -162,6 +164,14 @@ def has_screen() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def farewell(state: TalkState) -> str:
+    """What is still worth knowing when the screen is gone: where the newest recording is. "" where there is none."""
+    recorded = state.recorded
+    if recorded is None or recorded.ending is Ending.FAILED:
+        return ""
+    return printable(f"recorded to {recorded.folder}; {replay_command(recorded.folder)} sends the same again")
+
+
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
@@ -233,6 +243,8 @@ class _Show:
         with stopped_by_signals(stop):
             if self._plan.shown is Shown.SCREEN:
                 await self._draw(conversation)
+                if told := farewell(conversation.state):
+                    print(told, file=sys.stderr)
                 return ExitCode.GOOD
 
             def ended(said: bool) -> None:

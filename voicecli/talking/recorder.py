@@ -1,9 +1,12 @@
 """The recording of a conversation: one at a time, each into a folder of its own."""
 
 import asyncio
+import os
+import shlex
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +19,17 @@ Aside = Callable[[Callable[[], str | None]], Awaitable[str | None]]
 """Does what may take long, off the loop."""
 
 FAILED = "recording_failed"
+
+
+def first_free(folder: Path) -> Path:
+    """The folder, or else the first of those numbered on from it, that a recording can be made in."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(each for each in chain([folder], numbered) if not os.path.lexists(each))
+
+
+def replay_command(folder: str) -> str:
+    """As a shell takes it."""
+    return f"voicecli replay {shlex.quote(folder)}"
 
 
 class _Open(NamedTuple):

@@ -212,7 +212,7 @@ class TalkState(msgspec.Struct, frozen=True, kw_only=True):
     recorded: RecordingEnded | None = None
     """The newest that has ended."""
     recording_offer: str = "recording"
-    """The folder that is proposed."""
+    """The folder that is proposed, where it is free."""
     echo: str = ""
     hears_over: bool = True
     """Whether the echo guard lets the user be heard while an answer plays."""

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 
 from voicecli.reports.report import printable
 from voicecli.talking.controls import Controls
+from voicecli.talking.recorder import first_free
 from voicecli.talking.spacebar import SpaceBar
 from voicecli.talking.talkstate import Phase, Role, TalkState
 from voicecli.talking.turnfalls import TurnFall, TurnFalls
@@ -269,7 +270,7 @@ class TalkApp(App[None]):
         field = self.query_one(Input)
         if asking:
             self.query_one("#prompt", Label).update(Text(" type › " if asking == "say" else " record to › ", "bold"))
-            field.value = self._state.recording_offer if asking == "folder" else ""
+            field.value = str(first_free(Path(self._state.recording_offer))) if asking == "folder" else ""
             field.select_all()
             self.screen.set_focus(field)
             self.draw()

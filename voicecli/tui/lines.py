@@ -8,6 +8,7 @@ from rich.text import Text
 from voicecli.client.viewstate import ViewState
 from voicecli.reports.report import printable
 from voicecli.talking.problems import Problem
+from voicecli.talking.recorder import replay_command
 from voicecli.talking.talkstate import Device, Doing, Ending, Phase, RecordingEnded, TalkState, doing
 from voicewire.messages import TurnOutcome
 
@@ -95,7 +96,9 @@ def _recorded_line(recorded: RecordingEnded, width: int) -> Text | None:
     folder = printable(recorded.folder)
     match recorded.ending:
         case Ending.WHOLE:
-            return _fitted(Text(f"   recorded to {folder}", "dim"), width)
+            return _fitted(
+                Text(f"   recorded to {folder} · {printable(replay_command(recorded.folder))}", "dim"), width
+            )
         case Ending.CUT_OFF:
             told = f" ! The recording ended when the connection broke. It is in {folder}."
             return _fitted(Text(told, "bold yellow"), width)

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from voicecli import __main__
-from voicecli.commands.talk import has_screen
+from voicecli.commands.talk import farewell, has_screen
 from voicecli.exits import ExitCode
 from voicecli.fixtures import wavfile
+from voicecli.talking.talkstate import Ending, RecordingEnded, TalkState
 
 ROOT = Path(__file__).parents[3]
 QUESTION = ROOT / "fixtures" / "question-weather" / "audio.wav"
@@ -64,6 +65,13 @@ def test_there_is_a_screen_in_a_terminal_that_can_draw(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin))
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: stdout))
     assert has_screen() is has
+
+
+def test_where_the_newest_recording_is_and_what_to_do_with_it_is_said_when_the_screen_is_gone() -> None:
+    ended = RecordingEnded("over there")
+    told = "recorded to over there; voicecli replay 'over there' sends the same again"
+    assert farewell(TalkState()) == ""
+    assert [farewell(TalkState(recorded=ended._replace(ending=ending))) for ending in Ending] == [told, told, ""]
 
 
 def test_the_file_that_speaks_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

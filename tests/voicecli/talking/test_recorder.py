@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voicecli.fixtures import fixture
-from voicecli.talking.recorder import Recorder
+from voicecli.talking.recorder import Recorder, first_free, replay_command
 from voicecli.talking.talkstate import Ending, ProblemSettled, ProblemTold, RecordingBegan, RecordingEnded, TalkEvent
 from voicewire.clock import NS_PER_MS
 
@@ -98,3 +98,17 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     it.begin(tmp_path)
     [(title, reason)] = it.problems()
     assert (it.recorder.tape, title, "holds something already" in reason) == (None, "Nothing is recorded.", True)
+
+
+def test_the_folder_that_is_offered_is_the_first_free_one(tmp_path: Path) -> None:
+    offered = tmp_path / "recording"
+    assert first_free(offered) == offered
+    offered.mkdir()
+    assert first_free(offered) == tmp_path / "recording-2"
+    (tmp_path / "recording-2").write_text("a file")
+    assert first_free(offered) == tmp_path / "recording-3"
+
+
+def test_a_folder_with_a_blank_is_quoted_for_the_shell() -> None:
+    assert replay_command("there") == "voicecli replay there"
+    assert replay_command("over there") == "voicecli replay 'over there'"

@@ -173,6 +173,14 @@ def test_recording_asks_for_a_folder_and_offers_one() -> None:
     assert pressed(LISTENING, "r", "escape", "i") == [("interrupt",)]
 
 
+def test_the_folder_of_an_earlier_recording_is_not_offered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / LISTENING.recording_offer).mkdir(parents=True)
+    assert pressed(LISTENING, "r", "enter") == [("record", Path(f"{LISTENING.recording_offer}-2"))]
+
+
 def test_a_folder_in_the_home_of_nobody_is_one_of_that_name() -> None:
     assert pressed(LISTENING, "r", "ctrl+a", "ctrl+k", *"~nobody0/a", "enter", "i") == [
         ("record", Path("~nobody0/a")),

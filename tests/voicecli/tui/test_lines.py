@@ -106,7 +106,7 @@ def test_where_a_recording_went_is_told_until_the_next_one_begins() -> None:
         return "" if found is None else found.plain.rstrip()
 
     ended = RecordingEnded("there")
-    assert line(RecordingBegan("there"), ended) == "   recorded to there"
+    assert line(RecordingBegan("there"), ended) == "   recorded to there · voicecli replay there"
     assert line(RecordingBegan("there"), ended._replace(ending=Ending.CUT_OFF)) == (
         " ! The recording ended when the connection broke. It is in there."
     )
