@@ -9,6 +9,7 @@ Exception
     └── NoVoicewire   what listens there speaks something else, or breaks the protocol
 """
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -138,8 +139,16 @@ def address_of(url: str) -> Address:
     except ValueError as error:
         raise BadUrl(f"{url!r} is not a URL: {error}") from None
     if parts.scheme not in _PORTS or not host:
-        raise BadUrl(f"{url!r} is not a WebSocket URL; it looks like ws://127.0.0.1:8080/voice")
+        raise BadUrl(f"{url!r} is not a WebSocket URL; it looks like {_likely(url)}")
     return Address(host, _PORTS[parts.scheme] if port is None else port)
+
+
+def _likely(url: str) -> str:
+    """What may have been meant: the host and the port that were given, as far as there are any."""
+    scheme, _, rest = url.rpartition("://")
+    place = re.match(r"[\w.-]+(:\d+)?(?=/|$)|\[[\da-fA-F:]+\](:\d+)?(?=/|$)", rest)
+    host = place[0] if place else "127.0.0.1:8080"
+    return f"{'wss' if scheme == 'https' else 'ws'}://{host}/voice"
 
 
 def nobody_listens(url: str, error: OSError) -> NoConnection:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from voicecli.client.transport import (
     NoConnection,
     NoVoicewire,
     TransportClosed,
+    address_of,
     public_url,
     websocket,
 )
@@ -154,3 +156,19 @@ def test_what_is_no_websocket_url_is_refused(url: str) -> None:
 )
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert public_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "likely"),
+    [
+        ("127.0.0.1:8801", "ws://127.0.0.1:8801/voice"),
+        ("http://localhost:8801", "ws://localhost:8801/voice"),
+        ("https://voice.example/page", "wss://voice.example/voice"),
+        ("[::1]:8801", "ws://[::1]:8801/voice"),
+        ("what is this", "ws://127.0.0.1:8080/voice"),
+        ("http://me:secret@host/", "ws://127.0.0.1:8080/voice"),
+    ],
+)
+def test_a_url_of_another_kind_is_answered_with_what_may_have_been_meant(given: str, likely: str) -> None:
+    with pytest.raises(BadUrl, match=f"it looks like {re.escape(likely)}$"):
+        address_of(given)
