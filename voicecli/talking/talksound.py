@@ -43,7 +43,7 @@ async def opened(wish: SoundWish, clock: Clock, tell: Tell) -> AsyncIterator[Sou
     """
     file_microphone = FileMicrophone(wish.input_file, clock) if wish.input_file is not None else None
     file_speaker = FileSpeaker(wish.output_file, clock) if wish.output_file is not None else None
-    found = devices() if file_microphone is None or file_speaker is None else []
+    found = _found(wish)
     chosen_speaker = choose(found, Direction.OUTPUT, wish.output_device) if file_speaker is None else None
     chosen_microphone = _microphone(found, wish.input_device, tell) if file_microphone is None else None
     async with AsyncExitStack() as stack:
@@ -74,6 +74,18 @@ async def opened(wish: SoundWish, clock: Clock, tell: Tell) -> AsyncIterator[Sou
             finally:
                 for task in tasks:
                     task.cancel()
+
+
+def _found(wish: SoundWish) -> list[Device]:
+    """Devices to choose from. Raises SoundError where they cannot be had, and there is no doing without."""
+    if wish.input_file is not None and wish.output_file is not None:
+        return []
+    try:
+        return devices()
+    except SoundError:
+        if wish.output_file is None or wish.input_device is not None:
+            raise
+        return []
 
 
 def _microphone(found: list[Device], wanted: str | None, tell: Tell) -> Device | None:

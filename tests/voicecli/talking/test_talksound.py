@@ -9,7 +9,7 @@ import pytest
 from tests.voicecli.sound.portaudio import FakePortAudio, plug_in
 from voicecli.fixtures import wavfile
 from voicecli.sound import card as cards
-from voicecli.sound.devices import Direction
+from voicecli.sound.devices import Device, Direction
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import NoSuchDevice, SoundError
 from voicecli.talking.talk import Sound
@@ -82,6 +82,24 @@ def test_without_a_microphone_one_can_type(monkeypatch: pytest.MonkeyPatch) -> N
         DeviceLost,
         [DevicesListed((), ("loudspeaker",)), DeviceOpened(Role.SPEAKER, "loudspeaker")],
     )
+
+
+def test_who_hears_the_answers_in_a_file_can_type_without_portaudio(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing() -> list[Device]:
+        raise SoundError("PortAudio is not installed")
+
+    monkeypatch.setattr("voicecli.talking.talksound.devices", missing)
+    sound, told = sounding(SoundWish(output_file=tmp_path / "out.wav"))
+    assert sound.microphone is None
+    assert (type(told[0]), told[1:]) == (
+        DeviceLost,
+        [DevicesListed((), ()), DeviceOpened(Role.SPEAKER, str(tmp_path / "out.wav"))],
+    )
+    for needed in (SoundWish(), SoundWish(output_file=tmp_path / "other.wav", input_device="headset")):
+        with pytest.raises(SoundError, match="PortAudio is not installed"):
+            sounding(needed)
 
 
 def test_a_microphone_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
