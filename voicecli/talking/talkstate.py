@@ -304,9 +304,10 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
         case SessionConnecting(address):
             return replace(state, phase=Phase.CONNECTING, address=address, closed_by=None)
         case SessionReconnecting(attempt, _):
-            return replace(state, phase=Phase.RECONNECTING, attempt=attempt, talking=False)
+            return replace(_settled(state, GOING_AWAY.code), phase=Phase.RECONNECTING, attempt=attempt, talking=False)
         case SessionClosed(problem):
-            return replace(state, phase=Phase.CLOSED, closed_by=problem, talking=False, level_dbfs=None)
+            over = _settled(state, GOING_AWAY.code)
+            return replace(over, phase=Phase.CLOSED, closed_by=problem, talking=False, level_dbfs=None)
         case LevelMeasured(level_dbfs):
             return replace(state, level_dbfs=level_dbfs)
         case MuteChanged(muted):
@@ -326,8 +327,7 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
         case DevicesListed(inputs, outputs):
             return replace(state, inputs=inputs, outputs=outputs)
         case DeviceOpened(role, name):
-            settled = tuple(each for each in state.problems if each.code != lost_code(role))
-            return _with_device(replace(state, problems=settled), role, Device(name, True))
+            return _with_device(_settled(state, lost_code(role)), role, Device(name, True))
         case DeviceLost(role, problem):
             before = state.device(role)
             lost = _with_device(state, role, Device(before.name if before else "", False))
@@ -337,7 +337,7 @@ def _own(state: TalkState, event: OwnEvent) -> TalkState:
         case ProblemTold(problem):
             return _with_problem(state, problem)
         case ProblemSettled(code):
-            return replace(state, problems=tuple(each for each in state.problems if each.code != code))
+            return _settled(state, code)
 
 
 def _typed_over(call: ViewState) -> ViewState:
@@ -365,6 +365,10 @@ def _with_device(state: TalkState, role: Role, device: Device) -> TalkState:
 def _with_problem(state: TalkState, problem: Problem) -> TalkState:
     others = [each for each in state.problems if each.code != problem.code]
     return replace(state, problems=(*others, problem)[-MAX_PROBLEMS:])
+
+
+def _settled(state: TalkState, code: str) -> TalkState:
+    return replace(state, problems=tuple(each for each in state.problems if each.code != code))
 
 
 def _heard(state: TalkState, event: Event) -> TalkState:

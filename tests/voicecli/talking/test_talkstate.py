@@ -18,7 +18,7 @@ from tests.voicecli.scenes import (
     whole,
 )
 from voicecli.client.viewstate import ClockMeasured, MarkNoted, PlayheadMoved, ReplyScheduled
-from voicecli.talking.problems import BEGAN_ANEW, Problem
+from voicecli.talking.problems import BEGAN_ANEW, GOING_AWAY, Problem
 from voicecli.talking.talkstate import (
     FREQUENT,
     MAX_ENTRIES,
@@ -235,6 +235,13 @@ def test_what_is_typed_is_typed_over_what_is_being_spoken_alone() -> None:
         state=READY_STATE,
     )
     assert [turn.typed_over for turn in spoken.call.turns] == [False, False, True]
+
+
+def test_that_the_server_is_about_to_restart_is_told_until_it_has_gone() -> None:
+    leaving = after(ProblemTold(GONE), GoingAway(time_left_ms=1, resume_token="x"), state=READY_STATE)
+    assert leaving.problems == (GONE, GOING_AWAY)
+    assert after(SessionReconnecting(1, 0.0), state=leaving).problems == (GONE,)
+    assert after(SessionClosed(None), state=leaving).problems == (GONE,)
 
 
 def test_the_reason_of_the_end_is_kept_and_a_new_session_forgets_it() -> None:
