@@ -244,7 +244,8 @@ class TalkApp(App[None]):
         if self._asking:
             return _TYPING if self._asking == "say" else _ASKING
         if self._page != "talk":
-            return {"turns": _TURNS, "devices": _DEVICES}.get(self._page, _BACK)
+            choosing = {"turns": _TURNS, **({"devices": _DEVICES} if self._listed else {})}
+            return choosing.get(self._page, _BACK)
         state = self._state
         if state.phase is Phase.CLOSED:
             return _CLOSED
@@ -294,7 +295,9 @@ class TalkApp(App[None]):
                 self._listed[id] = (role, name)
                 options.append(Option(Text(f"{'●' if in_use else '○'} {printable(name)}"), id=id))
             if not names:
-                options.append(Option(Text("  none", "dim"), disabled=True))
+                # A file in the place of a device is in use, and there is nothing to choose.
+                used = f"● {printable(device.name)}" if device is not None and device.is_open else "  none"
+                options.append(Option(Text(used, "dim"), disabled=True))
         devices = self.query_one("#devices", OptionList)
         devices.set_options(options)
         devices.highlighted = next((at for at, option in enumerate(options) if not option.disabled), None)

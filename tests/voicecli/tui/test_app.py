@@ -9,10 +9,11 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.voicecli.scenes import BEFORE, INPUTS, OUTPUTS, SCENES, TALKING, acted, connected
+from tests.voicecli.scenes import BEFORE, INPUTS, OUTPUTS, SCENES, TALKING, At, acted, connected
 from tests.voicecli.tui.pictures import FOLDER, Picture, Told, drawn, pictures
 from voicecli.talking.talkstate import (
     DeviceOpened,
+    DevicesListed,
     LevelMeasured,
     MuteChanged,
     RecordingBegan,
@@ -224,6 +225,20 @@ def test_what_a_session_is_needed_for_is_not_offered_and_does_nothing_once_it_is
 def test_once_the_session_is_over_one_can_still_type_and_choose_a_device() -> None:
     keys = ["t", *"hi", "enter", "escape", "d", "down", "enter"]
     assert pressed(CLOSED, *keys) == [("say", "hi"), ("choose_input", INPUTS[1])]
+
+
+def test_a_file_in_the_place_of_a_device_is_in_use_and_leaves_nothing_to_choose() -> None:
+    files = [At(0, DevicesListed((), ())), At(0, DeviceOpened(Role.MICROPHONE, "mic.wav"))]
+
+    async def look(app: TalkApp, pilot: Pilot[None]) -> None:
+        await pilot.press("d")
+        await pilot.pause()
+        lines = [line.strip() for line in screen(app).splitlines() if line.strip()]
+        assert lines[lines.index("microphone") + 1] == "● mic.wav"
+        assert lines[lines.index("loudspeaker") + 1] == "none"
+        assert "choose" not in lines[-1]
+
+    drive(acted(files), look)
 
 
 def test_devices_are_chosen_from_the_list() -> None:
