@@ -251,7 +251,8 @@ class _Show:
                 # Without a line to begin with it is the microphone that talks; a file says all that it has to say.
                 microphone = conversation.state.microphone
                 is_listening = microphone is not None and microphone.is_open
-                if not is_listening or (said and self._plan.sound.input_file is None):
+                is_by_hand = sys.stdin.isatty()
+                if not is_listening or is_by_hand or (said and self._plan.sound.input_file is None):
                     conversation.quit()
 
             def say(text: str) -> None:
