@@ -30,7 +30,7 @@ from voicecli.talking.talkstate import (
     TalkState,
     began_anew,
 )
-from voicecli.talking.turnfalls import TurnFall, barge_in_stop_ns, begun_early, turn_fall
+from voicecli.talking.turnfalls import TurnFall, barge_in_stop_ns, begun_early, turn_fall, whole_ms
 from voicewire.clock import NS_PER_MS, ms, ns
 from voicewire.messages import (
     CancelReason,
@@ -74,9 +74,10 @@ def _session_lines(before: TalkState, event: TalkEvent) -> Iterator[str]:
         case SessionReconnecting(attempt, delay_ms):
             yield from _lost_lines(before)
             yield f"reconnecting: attempt {attempt}, in {delay_ms / 1000:.1f} s"
-        case SessionClosed(problem):
+        case SessionClosed():
+            # Why, the error says that the command ends with.
             yield from _lost_lines(before)
-            yield f"closed: {_sentences(problem)}" if problem else "closed"
+            yield "closed"
         case MuteChanged(muted):
             yield "muted" if muted else "microphone on"
         case RecordingBegan(folder):
@@ -151,11 +152,9 @@ def _lost_lines(before: TalkState) -> Iterator[str]:
 def _latency_lines(state: TalkState, turn: TurnView) -> Iterator[str]:
     found = turn_fall(state.call, turn)
     if found is not None and found.fall.voice_to_voice_ns is not None:
-        parts = [
-            f"{bar.part.title} {bar.critical.length_ns / NS_PER_MS:.0f}"
-            for bar in found.fall.bars
-            if abs(bar.critical.length_ns) >= NS_PER_MS
-        ]
+        bars = found.fall.bars
+        lengths_ms = whole_ms([bar.critical.length_ns for bar in bars])
+        parts = [f"{bar.part.title} {length_ms}" for bar, length_ms in zip(bars, lengths_ms, strict=True) if length_ms]
         total = f"{found.title} {found.fall.voice_to_voice_ns / NS_PER_MS:.0f} ms"
         yield f"latency: {total} ({'; '.join(parts)})" if parts else f"latency: {total}"
     stop_ns = barge_in_stop_ns(turn)

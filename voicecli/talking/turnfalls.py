@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from voicecli.client.viewstate import TurnView, ViewState
 from voicecli.figures.waterfall import PARTS, Waterfall, turnaround, waterfall
 from voicecli.reports import report
 from voicecli.talking.talkstate import TalkState
+from voicewire.clock import NS_PER_MS
 from voicewire.marks import BARGE_IN_STOP, Mark
 from voicewire.messages import CancelReason, TurnOutcome
 
@@ -87,6 +89,13 @@ def medians(falls: Sequence[TurnFall], measure: Measure) -> Medians:
         if lengths_ns:
             parts_ns[part.name] = median(lengths_ns)
     return Medians(len(complete), median(total_ns for _, total_ns in complete), parts_ns)
+
+
+def whole_ms(lengths_ns: Sequence[float]) -> list[int]:
+    """Lengths behind each other, each in whole ms, so that their sum is that of the whole: ends are rounded, not
+    lengths."""
+    ends_ms = [round(end_ns / NS_PER_MS) for end_ns in accumulate(lengths_ns, initial=0.0)]
+    return [end_ms - start_ms for start_ms, end_ms in pairwise(ends_ms)]
 
 
 def barge_in_stop_ns(turn: TurnView) -> int | None:

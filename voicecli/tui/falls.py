@@ -12,7 +12,7 @@ from rich.text import Text
 
 from voicecli.figures.waterfall import BY_NAME, Part
 from voicecli.reports.waterfall_chart import waterfall_chart
-from voicecli.talking.turnfalls import Medians, TurnFall, medians, saved_early
+from voicecli.talking.turnfalls import Medians, TurnFall, medians, saved_early, whole_ms
 from voicewire.clock import NS_PER_MS
 
 NOTHING_YET = "The waterfall of a turn appears here as it happens."
@@ -157,13 +157,16 @@ class _Legend:
 
     def _items(self) -> Iterator[Text]:
         least_ns = LEGEND_SHARE * total_ns(self._parts)
-        for number, (part, length_ns) in enumerate(self._parts):
-            if abs(length_ns) >= least_ns:
-                fill = _FILLS[number % len(_FILLS)] if self._monochrome else "█"
-                yield Text.assemble((fill, part.colour), f" {part.title} {length_ns / NS_PER_MS:.0f}")
-        rest_ns = sum(length_ns for _, length_ns in self._parts if abs(length_ns) < least_ns)
-        if rest_ns >= NS_PER_MS:
-            yield Text(f"others {rest_ns / NS_PER_MS:.0f}", style="dim")
+        rest_ms = 0
+        lengths_ms = whole_ms([length_ns for _, length_ns in self._parts])
+        for number, ((part, length_ns), length_ms) in enumerate(zip(self._parts, lengths_ms, strict=True)):
+            if abs(length_ns) < least_ns:
+                rest_ms += length_ms
+                continue
+            fill = _FILLS[number % len(_FILLS)] if self._monochrome else "█"
+            yield Text.assemble((fill, part.colour), f" {part.title} {length_ms}")
+        if rest_ms:
+            yield Text(f"others {rest_ms}", style="dim")
 
 
 def _total(length_ns: float | None) -> Text:

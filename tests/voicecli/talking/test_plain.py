@@ -117,7 +117,7 @@ def test_an_answer_that_will_never_be_finished_is_told_when_the_connection_is_lo
     (interrupted, *rest) = told([*speaking, *SCENES["closed"][-2:]], since=len(speaking))
     assert interrupted.endswith("One winter evening a (the connection was interrupted here)")
     assert rest[0] == "reconnecting: attempt 1, in 0.5 s"
-    assert rest[-1] == "closed: The connection is lost. Look whether the server runs."
+    assert rest[-1] == "closed"
 
 
 def test_problems_begin_with_an_exclamation_mark() -> None:

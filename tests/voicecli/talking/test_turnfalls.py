@@ -1,7 +1,12 @@
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.voicecli.scenes import BARGE_IN, BEFORE, READY, SCENES, STORY, TIME, WEATHER, acted, connected, typed, whole
 from voicecli.client.viewstate import ClockMeasured, PlayheadMoved
 from voicecli.talking.talkstate import SessionReconnecting, talked
-from voicecli.talking.turnfalls import Measure, Medians, TurnFalls, medians
+from voicecli.talking.turnfalls import Measure, Medians, TurnFalls, medians, whole_ms
 from voicewire.clock import NS_PER_MS
 from voicewire.marks import Mark
 from voicewire.messages import CancelReason, ReplyCancelled, TurnEnd, TurnOutcome
@@ -85,3 +90,14 @@ def test_only_what_changed_is_computed_again() -> None:
     assert [one is other for one, other in zip(first, second, strict=True)] == [True, True, False]
     moved = falls.of(talked(state, ClockMeasured(5_000_000_001, 1), 0))
     assert [one is other for one, other in zip(first, moved, strict=True)] == [False, False, False]
+
+
+@given(st.lists(st.floats(-1e9, 1e10), max_size=12))
+def test_parts_in_whole_milliseconds_sum_to_the_whole_in_whole_milliseconds(lengths_ns: list[float]) -> None:
+    parts_ms = whole_ms(lengths_ns)
+    assert sum(parts_ms) == round(list(accumulate(lengths_ns, initial=0.0))[-1] / NS_PER_MS)
+    assert all(abs(part - length / NS_PER_MS) <= 1.001 for part, length in zip(parts_ms, lengths_ns, strict=True))
+
+
+def test_halves_of_milliseconds_are_not_all_rounded_one_way() -> None:
+    assert whole_ms([324.4e6, 17.4e6, 14.4e6, 13.8e6]) == [324, 18, 14, 14]
