@@ -46,7 +46,7 @@ from voicewire.messages import (
     TurnOutcome,
 )
 
-CUT_OFF = ", up to where the connection broke"
+CUT_OFF = "; it ended with the connection"
 """Of a recording."""
 
 UNANSWERED = {

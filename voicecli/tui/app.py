@@ -185,7 +185,7 @@ class TalkApp(App[None]):
         width = self.size.width
         self._put("state", state_line(state, width))
         self._put("recording", recording_line(state, width))
-        self._put("problems", problems_text(state))
+        self._put("problems", problems_text(state, width))
         self._put("figures", figure_lines(state, width))
         self._put("keys", keys_line(self._keys(), width))
         falls = self._falls.of(state)

@@ -100,24 +100,34 @@ def _recorded_line(recorded: RecordingEnded, width: int) -> Text | None:
                 Text(f"   recorded to {folder} · {printable(replay_command(recorded.folder))}", "dim"), width
             )
         case Ending.CUT_OFF:
-            told = f" ! The recording ended when the connection broke. It is in {folder}."
+            told = f" ! The recording ended with the connection. It is in {folder}."
             return _fitted(Text(told, "bold yellow"), width)
         case Ending.FAILED:
             return None
 
 
-def problem_text(problem: Problem) -> Text:
-    style = "bold red" if problem.lasting else "bold yellow"
-    rest = " ".join(part for part in (problem.detail, problem.advice) if part)
-    return Text.assemble((f" ! {printable(problem.title)}", style), f" {printable(rest)}")
+def problem_text(problem: Problem, width: int) -> Text:
+    """Lines broken between words, those behind the first one under its words."""
+    bold = "bold red" if problem.lasting else "bold yellow"
+    words = [(word, bold) for word in printable(problem.title).split()]
+    words += [(word, "") for word in printable(f"{problem.detail} {problem.advice}").split()]
+    text, at = Text(" !", bold), 2
+    for word, style in words:
+        length = 1 + cell_len(word)
+        if at + length > width:
+            text.append("\n  ")
+            at = 2
+        text.append(f" {word}", style)
+        at += length
+    return text
 
 
-def problems_text(state: TalkState) -> Text | None:
-    """All that is wrong now, and why the session is closed."""
+def problems_text(state: TalkState, width: int) -> Text | None:
+    """Why the session is closed, and all that is wrong now. What was told last is the first that one sees."""
     told = list(state.problems)
     if state.closed_by is not None:
         told = [each for each in told if each.code != state.closed_by.code] + [state.closed_by]
-    return Text("\n").join(problem_text(each) for each in told) if told else None
+    return Text("\n").join(problem_text(each, width) for each in reversed(told)) if told else None
 
 
 def figure_lines(state: TalkState, width: int) -> Text:

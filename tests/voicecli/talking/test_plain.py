@@ -140,9 +140,7 @@ def test_muting_and_recording_are_told() -> None:
         ["recording to here"],
         ["recorded to here"],
     )
-    assert one(RecordingEnded("here", Ending.CUT_OFF), recording) == [
-        "recorded to here, up to where the connection broke"
-    ]
+    assert one(RecordingEnded("here", Ending.CUT_OFF), recording) == ["recorded to here; it ended with the connection"]
     assert one(RecordingEnded("here", Ending.FAILED), recording) == []
 
 

@@ -25,6 +25,7 @@ from voicecli.tui.lines import (
     fullness,
     keys_line,
     meter,
+    problem_text,
     problems_text,
     recording_line,
     state_line,
@@ -108,7 +109,7 @@ def test_where_a_recording_went_is_told_until_the_next_one_begins() -> None:
     ended = RecordingEnded("there")
     assert line(RecordingBegan("there"), ended) == "   recorded to there · voicecli replay there"
     assert line(RecordingBegan("there"), ended._replace(ending=Ending.CUT_OFF)) == (
-        " ! The recording ended when the connection broke. It is in there."
+        " ! The recording ended with the connection. It is in there."
     )
     assert line(RecordingBegan("there"), ended._replace(ending=Ending.FAILED)) == ""
     assert line(ended, RecordingBegan("here")).startswith(" ● recording to here")
@@ -117,15 +118,20 @@ def test_where_a_recording_went_is_told_until_the_next_one_begins() -> None:
 def test_problems_and_the_reason_of_the_end_are_told_once_each() -> None:
     gone, lost = Problem("gone", "It is gone.", "Look for it."), Problem("lost", "It is lost.", lasting=True)
     state = acted([At(0, ProblemTold(gone)), At(1, ProblemTold(lost)), At(2, SessionClosed(lost))])
-    told = problems_text(state)
+    told = problems_text(state, 80)
     assert told is not None
-    assert told.plain.splitlines() == [" ! It is gone. Look for it.", " ! It is lost. "]
-    assert problems_text(TalkState()) is None
+    assert told.plain.splitlines() == [" ! It is lost.", " ! It is gone. Look for it."]
+    assert problems_text(TalkState(), 80) is None
+
+
+def test_a_long_problem_is_broken_between_words_and_indented() -> None:
+    told = problem_text(Problem("x", "It is all over.", "Install that library, then start again.", True), 20)
+    assert told.plain.splitlines() == [" ! It is all over.", "   Install that", "   library, then", "   start again."]
+    assert {str(span.style) for span in told.spans if span.start < len(" ! It is all over.")} == {"bold red"}
 
 
 def test_what_the_server_itself_says_stands_between_what_happened_and_what_to_do() -> None:
-    told = problems_text(acted([At(0, ProblemTold(Problem("x", "It failed.", "Do this.", detail="No such voice.")))]))
-    assert told is not None
+    told = problem_text(Problem("x", "It failed.", "Do this.", detail="No such voice."), 80)
     assert told.plain == " ! It failed. No such voice. Do this."
 
 
