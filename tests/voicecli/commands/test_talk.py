@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,36 +168,47 @@ def test_a_terminal_that_lacks_a_character_shows_another_one(tmp_path: Path) -> 
     assert b"you: what time is it, Jos?" in process.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
-def test_a_terminal_that_is_closed_ends_it_as_a_signal_does(tmp_path: Path) -> None:
+@contextmanager
+def in_a_terminal(*arguments: object) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
+    """It talks in lines, connected; our end of its terminal is the caller's to close."""
     import pty
 
     ours, theirs = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "voicecli",
-        "talk",
-        "--plain",
-        "--input",
-        QUESTION,
-        "--output",
-        tmp_path / "out.wav",
-    ]
+    command = [sys.executable, "-m", "voicecli", "talk", "--plain", *map(str, arguments)]
     command += ["--vad", "energy", "--stt", "scripted", "--llm", "scripted", "--tts", "scripted"]
-    process = subprocess.Popen(
-        [*map(str, command), "--record", str(tmp_path / "session")],
+    with subprocess.Popen(
+        command,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "server")))},
         stdin=theirs,
         stdout=theirs,
         stderr=subprocess.PIPE,
         start_new_session=True,
-    )
-    os.close(theirs)
-    shown = b""
-    while b"connected" not in shown:
-        shown += os.read(ours, 4096)
-    os.close(ours)
-    process.send_signal(signal.SIGHUP)
-    _, told = process.communicate(timeout=30)
-    assert (process.returncode, told) == (ExitCode.INTERRUPTED, b"")
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"connected" not in shown:
+            shown += os.read(ours, 4096)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_terminal_that_is_closed_ends_it_as_a_signal_does(tmp_path: Path) -> None:
+    files = ["--input", QUESTION, "--output", tmp_path / "out.wav"]
+    with in_a_terminal(*files, "--record", tmp_path / "session") as (process, ours):
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        _, told = process.communicate(timeout=30)
+        assert (process.returncode, told) == (ExitCode.INTERRUPTED, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_ctrl_d_ends_it_also_where_a_file_speaks(tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    wavfile.write(silence, np.zeros(16_000 * 60, np.int16), 16_000)
+    with in_a_terminal("--input", silence, "--output", tmp_path / "out.wav") as (process, ours):
+        os.write(ours, b"\x04")
+        assert process.wait(timeout=30) == ExitCode.GOOD
+        os.close(ours)
