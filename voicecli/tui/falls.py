@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from voicecli.figures.waterfall import BY_NAME, Part
+from voicecli.figures.waterfall import BY_NAME, PARTS, Part
 from voicecli.reports.waterfall_chart import waterfall_chart
 from voicecli.talking.turnfalls import Medians, TurnFall, medians, saved_early, whole_ms
 from voicewire.clock import NS_PER_MS
@@ -18,8 +18,8 @@ from voicewire.clock import NS_PER_MS
 NOTHING_YET = "The waterfall of a turn appears here as it happens."
 LEGEND_SHARE = 0.02
 """Of the whole, what a part needs to be named where there is little room."""
-_FILLS = "█▓▒░"
-"""Neighbours differ where there are no colours."""
+_FILLS = dict(zip((part.name for part in PARTS), "▄▓▀▌█▒░▐▚▞▖▝", strict=True))
+"""By the part's name: where there are no colours, each has its own."""
 
 
 class Stretch(NamedTuple):
@@ -40,10 +40,10 @@ class StackedBar:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
         at, drawn_ns = 0, 0.0
-        for number, (part, length_ns) in enumerate(self._stretches):
+        for part, length_ns in self._stretches:
             drawn_ns += max(0.0, length_ns)
             end = min(width, round(drawn_ns * width / max(1.0, self._full_ns)))
-            fill = _FILLS[number % len(_FILLS)] if self._monochrome else "█"
+            fill = _FILLS[part.name] if self._monochrome else "█"
             yield Segment(fill * (end - at), Style.parse(part.colour))
             at = max(at, end)
         yield Segment(" " * (width - at))
@@ -159,11 +159,11 @@ class _Legend:
         least_ns = LEGEND_SHARE * total_ns(self._parts)
         rest_ms = 0
         lengths_ms = whole_ms([length_ns for _, length_ns in self._parts])
-        for number, ((part, length_ns), length_ms) in enumerate(zip(self._parts, lengths_ms, strict=True)):
+        for (part, length_ns), length_ms in zip(self._parts, lengths_ms, strict=True):
             if abs(length_ns) < least_ns:
                 rest_ms += length_ms
                 continue
-            fill = _FILLS[number % len(_FILLS)] if self._monochrome else "█"
+            fill = _FILLS[part.name] if self._monochrome else "█"
             yield Text.assemble((fill, part.colour), f" {part.title} {length_ms}")
         if rest_ms:
             yield Text(f"others {rest_ms}", style="dim")

@@ -368,12 +368,12 @@ def test_colours_are_the_terminals_own_dark_or_light() -> None:
     drive(LISTENING, look)
 
 
-def test_without_colours_neighbours_in_a_bar_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_colours_the_parts_of_a_bar_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def look(app: TalkApp, pilot: Pilot[None]) -> None:
         (bar,) = [line for line in screen(app).splitlines() if "turn 3" in line]
-        assert bar.split()[2] == "█" + "▓" * 36 + "█" * 11 + "▓▓▒▒▒░▓▓"
+        assert bar.split()[2] == "▄" + "▓" * 36 + "█" * 11 + "▒▒░░░▐▞▞"
         assert "▓ endpointing 622" in screen(app)
 
     drive(SPEAKING, look)

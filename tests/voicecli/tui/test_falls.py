@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 from tests.voicecli.scenes import BARGE_IN, BEFORE, STORY, WEATHER, At, acted, connected, typed, whole
-from voicecli.figures.waterfall import PARTS
+from voicecli.figures.waterfall import PARTS, Part
 from voicecli.talking.talkstate import SessionReconnecting
 from voicecli.talking.turnfalls import Measure, TurnFalls, medians
 from voicecli.tui.falls import (
@@ -33,10 +33,10 @@ def drawn(what: RenderableType, width: int) -> list[str]:
 def test_where_there_is_little_room_a_turn_is_one_bar_above_the_medians_of_those_before() -> None:
     assert drawn(compact_falls(FALLS, monochrome=True), 80) == [
         "─ voice-to-voice ────────────────────────────────────── median 1,018 ms, n = 2 ─",
-        " turn 3   █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓████████████▓▓▒▒▒█▓▓      971 ms",
-        " before   █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓██████████████▓▓▒▒▒█▓▓ 1,018 ms",
-        " ▓ endpointing 622  █ LLM first token 198  ▓ first clause 38",
-        " ▒ TTS first audio 52  ▓ client buffer 33  others 28",
+        " turn 3   ▄▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓████████████▒▒░░░▚▞▞      971 ms",
+        " before   ▄▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓██████████████▒▒░░░▚▞▞ 1,018 ms",
+        " ▓ endpointing 622  █ LLM first token 198  ▒ first clause 38",
+        " ░ TTS first audio 52  ▞ client buffer 33  others 28",
     ]
 
 
@@ -113,3 +113,12 @@ def test_what_was_saved_by_an_early_beginning_stands_above_the_chart() -> None:
     found = FALLS[0]._replace(turn=turn)
     assert found.drawn != FALLS[0].drawn
     assert drawn(full_falls((found,)), 60)[0].endswith("begun early: saved 310 ms ─")
+
+
+def test_without_colours_a_part_looks_the_same_in_every_bar_and_like_no_other() -> None:
+    def look(*parts: Part) -> str:
+        return drawn(StackedBar([Stretch(part, 1.0) for part in parts], len(parts), monochrome=True), len(parts))[0]
+
+    whole = look(*PARTS)
+    assert len(set(whole)) == len(PARTS)
+    assert "".join(look(part) for part in PARTS) == whole
