@@ -48,7 +48,7 @@ PLAYBACK_INTERVAL_NS = 100 * NS_PER_MS
 BEGINNING_INTERVAL_NS = 20 * NS_PER_MS
 
 _NO_ROOM = frozenset({ErrorCode.SERVER_FULL, ErrorCode.TOO_MANY_SESSIONS})
-_REFUSALS = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.SESSION_EXPIRED, ErrorCode.IDLE_TIMEOUT})
+_REFUSALS = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.SESSION_EXPIRED, ErrorCode.IDLE_TIMEOUT, ErrorCode.TAKEN_OVER})
 _FAILURES = frozenset({ErrorCode.GOING_AWAY, ErrorCode.OVERLOADED, ErrorCode.INTERNAL})
 """Fatal errors that are nobody's breach of the protocol."""
 

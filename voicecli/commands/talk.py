@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from voicecli import proof
 from voicecli.calls.eventloop import run_precisely
 from voicecli.calls.localserver import LogFile, local_server
 from voicecli.client.transport import BadUrl, CallError, NoVoicewire
@@ -20,6 +21,7 @@ from voicecli.exits import CliError, ExitCode, cause_of
 from voicecli.fixtures.fixture import FixtureError
 from voicecli.fixtures.tape import prepare
 from voicecli.reports.report import printable
+from voicecli.serversettings import warn_of_misspelt
 from voicecli.sound.devices import libraries_hushed
 from voicecli.sound.echo import EchoMode
 from voicecli.sound.errors import NoSuchDevice, SoundError
@@ -33,8 +35,6 @@ from voicecli.talking.talkstate import Ending, ProblemTold, TalkEvent, TalkState
 from voicecli.talking.typedlines import typed_lines
 from voicewire.clock import Clock, SystemClock
 from voicewire.messages import MAX_TEXT_INPUT
-
-TOKEN_ENV = "VOICECLI_TOKEN"
 
 _OWN = {"idle_timeout_ms": "86400000", "session_length_ms": "86400000"}
 """Of the own server: its user ends the conversation, not a clock."""
@@ -107,9 +107,7 @@ def talk(
     ] = None,
     llm_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the language model's API is.")] = None,
     llm_model: Annotated[str | None, typer.Option(metavar="NAME", help="The language model's name there.")] = None,
-    token: Annotated[
-        str | None, typer.Option(metavar="TOKEN", help=f"Proof that the server may be used. [env: {TOKEN_ENV}]")
-    ] = None,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help=proof.HELP)] = None,
 ) -> ExitCode:
     """Talk from the terminal, and see where each millisecond goes.
 
@@ -135,7 +133,7 @@ def talk(
     shown = Shown.JSON if as_json else Shown.SCREEN if is_screen else Shown.LINES
     settings = TalkSettings(
         url or "",
-        token=token or os.environ.get(TOKEN_ENV) or None,
+        token=proof.token(token, os.environ),
         locale=locale,
         voice=voice,
         push_to_talk=push_to_talk,
@@ -146,6 +144,8 @@ def talk(
     try:
         if record is not None:
             prepare(record)
+        if url is None:
+            warn_of_misspelt(os.environ)
         with libraries_hushed():
             return run_precisely(_ended(plan))
     except (FixtureError, NoSuchDevice, BadUrl) as error:

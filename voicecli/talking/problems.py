@@ -1,6 +1,5 @@
 """What went wrong in a conversation, as a person is told: what happened, and what to do."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from voicecli.client.transport import CallError
@@ -22,9 +21,6 @@ class Problem(NamedTuple):
     detail: str = ""
     """The server's own sentence, where it names what is wrong."""
 
-
-MAX_VOICES = 4
-"""Named to choose from; a server may have a hundred."""
 
 _AGAIN = "Start again; if it happens every time, tell whoever runs this server."
 _OWN_FAULT = "voicecli and the server do not understand each other: update the older of the two."
@@ -67,6 +63,7 @@ _SENTENCES: dict[ErrorCode, tuple[str, str]] = {
         "The session ended because nothing was said for a while.",
         "The conversation can go on in another one.",
     ),
+    ErrorCode.TAKEN_OVER: ("The conversation goes on in another connection.", "Go on there, or begin a new one here."),
     ErrorCode.GOING_AWAY: ("The server is shutting down.", "Try again in a minute."),
     ErrorCode.INTERNAL: ("Something went wrong on the server.", _AGAIN),
 }
@@ -97,32 +94,10 @@ def ending(error: CallError) -> Problem:
     return Problem("closed", sentence(str(error)), lasting=True)
 
 
-def unlisted_voice(voice: str, listed: Sequence[str], locale: str) -> Problem | None:
-    """A word on a voice that the server does not list; it may know it all the same. Variants (`en-gb+f2`) are none."""
-    names = {_tag(name) for name in listed}
-    if not listed or not names.isdisjoint({_tag(voice), _tag(voice.partition("+")[0])}):
-        return None
-    language = _language(locale)
-    such = [name for name in listed if _language(name) == language] or listed
-    return Problem(
-        "unlisted_voice",
-        f"The server does not list the voice {voice}.",
-        f"If answers stay silent, leave --voice out, or choose one such as {', '.join(such[:MAX_VOICES])}.",
-    )
-
-
 def sentence(text: str) -> str:
     """From what may be a part of one: capital letter, full stop."""
     stop = "" if text.endswith((".", "?", "!")) or not text else "."
     return f"{text[:1].upper()}{text[1:]}{stop}"
-
-
-def _tag(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def _language(tag: str) -> str:
-    return _tag(tag).partition("-")[0]
 
 
 BEGAN_ANEW = Problem("began_anew", "The conversation began anew.", "The server does not remember what was said before.")

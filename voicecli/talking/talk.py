@@ -23,7 +23,7 @@ from voicecli.sound.devices import Direction
 from voicecli.sound.echo import EchoGuard, EchoMode
 from voicecli.sound.errors import SoundError
 from voicecli.sound.roles import FRAME_SAMPLES, RATE, Microphone, Speaker
-from voicecli.talking.problems import Problem, ending, unlisted_voice
+from voicecli.talking.problems import Problem, ending
 from voicecli.talking.recorder import Aside, Recorder
 from voicecli.talking.talkinput import TalkInput
 from voicecli.talking.talklink import TalkLink
@@ -55,7 +55,6 @@ from voicewire.messages import (
     Interrupt,
     Message,
     ReplyCancelled,
-    SessionReady,
     SessionStart,
     TextInput,
     TranscriptFinal,
@@ -377,7 +376,6 @@ class Conversation:
         client = VoiceClient(transport, self._clock, self, lambda rate: queue)
         ready = await client.start(self._session_start())
         self._resume_token = ready.resume_token
-        self._check_voice(ready)
         self._backoff.reset()
         link = TalkLink(client, self)
         self._input.begin()
@@ -406,12 +404,6 @@ class Conversation:
             resume_token=self._resume_token,
             metadata={"client": "voicecli talk"},
         )
-
-    def _check_voice(self, ready: SessionReady) -> None:
-        voice = self._settings.voice
-        doubt = unlisted_voice(voice, ready.voices, self._settings.locale) if voice is not None else None
-        if doubt is not None:
-            self.tell(ProblemTold(doubt))
 
     def _disconnected(self) -> None:
         if self._link is not None:

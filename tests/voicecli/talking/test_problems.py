@@ -1,7 +1,7 @@
 import pytest
 
 from voicecli.client.transport import NoConnection, NoVoicewire, Refused
-from voicecli.talking.problems import Problem, ending, sentence, server_problem, unlisted_voice
+from voicecli.talking.problems import Problem, ending, sentence, server_problem
 from voicewire.errors import ErrorCode
 from voicewire.messages import Error
 
@@ -40,26 +40,6 @@ def test_a_message_that_names_what_is_wrong_is_told_too() -> None:
         "Pocketsphinx understands en; what is said in de-DE is taken for that."
     )
     assert server_problem(Error(code=ErrorCode.BAD_SEQUENCE, message="frame 3 came after frame 5")).detail == ""
-
-
-VOICES = ["af", "de", "en-029", "en-gb", "en-us", "fr-fr"]
-
-
-@pytest.mark.parametrize("voice", ["en-gb", "EN-GB", "en_gb", "en-gb+f2", "nosuch-of-a-server-that-lists-none"])
-def test_a_voice_that_the_server_lists_is_no_problem_nor_a_variant_of_one(voice: str) -> None:
-    assert unlisted_voice(voice, [] if voice.startswith("nosuch") else VOICES, "en-US") is None
-
-
-@pytest.mark.parametrize(
-    ("locale", "such"),
-    [("en_US", "en-029, en-gb, en-us"), ("de-AT", "de"), ("sv-SE", "af, de, en-029, en-gb")],
-)
-def test_who_asks_for_a_voice_that_is_not_listed_is_told_some_of_their_language(locale: str, such: str) -> None:
-    assert unlisted_voice("nosuch", VOICES, locale) == Problem(
-        "unlisted_voice",
-        "The server does not list the voice nosuch.",
-        f"If answers stay silent, leave --voice out, or choose one such as {such}.",
-    )
 
 
 @pytest.mark.parametrize(("text", "told"), [("it is so", "It is so."), ("Is it so?", "Is it so?"), ("", "")])

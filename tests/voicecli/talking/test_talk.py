@@ -561,19 +561,6 @@ def test_the_server_is_told_who_talks_and_how() -> None:
     held(script, token="s3cret", locale="en-GB", voice="en-gb+f2")
 
 
-def test_a_voice_that_the_server_does_not_list_is_told_of_with_each_session() -> None:
-    async def script(room: Room) -> None:
-        for _ in range(2):
-            peer = await room.called()
-            await peer.ready(output=PCM, voices=["en-gb", "en-us"])
-            await asyncio.sleep(0.1)
-            assert [problem.code for problem in room.talk.state.problems] == ["unlisted_voice"]
-            room.ends[-1].lose()
-            await asyncio.sleep(0.1)
-
-    held(script, voice="nosuch")
-
-
 def test_what_guards_against_the_echo_is_told_where_there_is_something_to_tell() -> None:
     async def script(room: Room) -> None:
         await room.peer()
