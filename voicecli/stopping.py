@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -13,32 +13,29 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Call `stop` on the running loop at the first signal; a second one ends the process as it would have otherwise."""
+def stopped_by_signals(stop: Callable[[], object], signals: Sequence[signal.Signals] = SIGNALS) -> Iterator[None]:
+    """Call `stop` on the running loop at the first signal."""
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        restore()
-        loop.call_soon_threadsafe(stop)
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
+    with _first_signal(signals, lambda _number: loop.call_soon_threadsafe(stop)):
         yield
-    finally:
-        restore()
 
 
 @contextmanager
 def unwound_by_signals() -> Iterator[None]:
     """Let a polite kill or a closed terminal end what goes on as Ctrl-C does, so that it leaves nothing behind; the
-    process ends with the code that a shell has for the signal. A second one ends it as it would have otherwise."""
-    before = {number: signal.getsignal(number) for number in SIGNALS if number is not signal.SIGINT}
+    process ends with the code that a shell has for the signal."""
+
+    def unwind(number: int) -> None:
+        raise SystemExit(128 + number)
+
+    with _first_signal([number for number in SIGNALS if number is not signal.SIGINT], unwind):
+        yield
+
+
+@contextmanager
+def _first_signal(signals: Sequence[signal.Signals], heed: Callable[[int], object]) -> Iterator[None]:
+    """Call `heed` with the first signal; a second one ends the process as it would have otherwise."""
+    before = {number: signal.getsignal(number) for number in signals}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -46,7 +43,7 @@ def unwound_by_signals() -> Iterator[None]:
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         restore()
-        raise SystemExit(128 + number)
+        heed(number)
 
     for number in before:
         signal.signal(number, on_signal)

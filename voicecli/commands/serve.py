@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 from urllib.parse import quote
 
@@ -18,6 +16,7 @@ from voicecli import __version__, qrcode
 from voicecli.exits import CliError, ExitCode
 from voicecli.serverflags import option
 from voicecli.serversettings import settled
+from voicecli.stopping import stopped_by_signals
 from voiceserver import logs
 from voiceserver.completeness import is_lead
 from voiceserver.engines.roles import EngineError
@@ -106,7 +105,8 @@ def serve(
 
 async def _serve(settings: ServerSettings, *, as_json: bool) -> None:
     stop = asyncio.Event()
-    with _set_by_signals(stop):
+    # What is started with nohup is to outlive its terminal.
+    with stopped_by_signals(stop.set, (signal.SIGINT, signal.SIGTERM)):
         async with VoiceServer(settings, SystemClock()) as server:
             _tell(server, settings)
             if as_json:
@@ -121,28 +121,6 @@ async def _serve(settings: ServerSettings, *, as_json: bool) -> None:
                 }
                 print(msgspec.json.encode(ready).decode(), flush=True)
             await stop.wait()
-
-
-@contextmanager
-def _set_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set the event at SIGINT or SIGTERM; a second one ends the process as it would have otherwise."""
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        restore()
-        loop.call_soon_threadsafe(stop.set)
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        restore()
 
 
 def _tell(server: VoiceServer, settings: ServerSettings) -> None:
