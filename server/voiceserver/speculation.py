@@ -18,7 +18,8 @@ SENTENCE_WORDS = 3
 """While the user speaks, fewer words are taken for the beginning of more, unless people say just these alone."""
 
 KEPT_FOR_SILENCE = 2
-"""Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript."""
+"""Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript. The last one
+waits for a silence that is longer than each in which the user was only pausing."""
 
 
 class SpeculationSettings(NamedTuple):
@@ -42,6 +43,9 @@ class Speculator:
         self._wasted_tokens = 0
         self._tries = 0
         self._given_up = False
+        self._silence_ns = 0
+        self._pause_ns = 0
+        """The longest of the turn after which the user went on."""
         self._words: Words | None = None
         self._anticipation = anticipation or Callers().speaking(locale)
 
@@ -62,13 +66,17 @@ class Speculator:
         """What to begin an answer to, given this text and that the user has been silent for so long: the text, or what
         it will have become; None where to wait."""
         settings = self._settings
+        if silence_ns < self._silence_ns:
+            self._pause_ns = max(self._pause_ns, self._silence_ns)
+        self._silence_ns = silence_ns
         words = self._asked(text)
         if not settings.is_on or not words or self._words is not None or self._given_up:
             return None
         if self._wasted_tokens >= settings.wasted_tokens or self._tries >= settings.tries:
             return None
         if silence_ns >= settings.silence_ns:
-            return text
+            is_last = self._tries == settings.tries - 1
+            return None if is_last and silence_ns <= self._pause_ns else text
         # While the user speaks only what sounds complete is tried, or what is likely to go on in one way.
         is_kept = settings.tries - self._tries <= KEPT_FOR_SILENCE
         if not is_stable or is_kept:
@@ -117,6 +125,7 @@ class Speculator:
         """The turn was committed, or dropped."""
         self._words = None
         self._tries = 0
+        self._silence_ns = self._pause_ns = 0
         self._given_up = False
 
 

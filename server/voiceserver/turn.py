@@ -483,7 +483,10 @@ class TurnMachine:
         effects = self._drop_speculation(utterance) if is_void else []
         if self._reply is not None or utterance.is_echo or self._is_nod(utterance):
             return effects
-        silence_ns = utterance.silence_ns if utterance.speaking else self._settings.speculation.silence_ns
+        silence_ns = utterance.silence_ns
+        if not utterance.speaking:
+            heard_ns = (self._heard_ns or 0) - utterance.last_speech_ns
+            silence_ns = max(heard_ns, self._settings.speculation.silence_ns)
         asked = self._speculator.worth_answering(text, is_stable=utterance.is_stable, silence_ns=silence_ns)
         if asked is not None:
             effects.append(BeginSpeculation(utterance.turn_id, self._speculator.begun(asked), asked))

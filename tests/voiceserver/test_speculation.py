@@ -140,6 +140,31 @@ def test_the_last_tries_are_kept_for_the_silence_and_then_there_are_none() -> No
     assert may(speculator, "what time is it")
 
 
+def test_the_last_try_waits_for_a_silence_longer_than_the_pauses_before_it() -> None:
+    speculator = Speculator(ON)
+
+    def pauses_for(silent_ms: int) -> int | None:
+        """After how much of the silence an answer is begun."""
+        may(speculator, "so", silence_ns=0)
+        for now_ms in range(20, silent_ms + 1, 20):
+            if may(speculator, "so", silence_ns=now_ms * NS_PER_MS):
+                speculator.begun("so")
+                begun_ms = now_ms
+                break
+        else:
+            begun_ms = None
+        may(speculator, "so", silence_ns=silent_ms * NS_PER_MS)
+        speculator.dropped()
+        return begun_ms
+
+    assert [pauses_for(silent_ms) for silent_ms in (300, 200, 140, 300, 300, 500, 500)] == [
+        *(100, 100, 100),
+        *(None, None, 320, None),
+    ]
+    speculator.turn_over()
+    assert pauses_for(200) == 100
+
+
 def test_a_session_that_has_wasted_enough_begins_nothing_early_any_more() -> None:
     speculator = Speculator(ON)
     speculator.wasted(99)

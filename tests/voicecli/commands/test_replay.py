@@ -149,7 +149,7 @@ def test_what_cannot_be_replayed_is_one_line_and_a_matter_of_usage(
 def test_what_is_no_address_is_refused_before_anybody_is_called(tone: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(tone), "--url", "nonsense"]) == ExitCode.USAGE
     assert capfd.readouterr().err == (
-        "voicecli: 'nonsense' is not a WebSocket URL; it looks like ws://127.0.0.1:8080/voice\n"
+        "voicecli: 'nonsense' is not a WebSocket URL; it looks like ws://nonsense/voice\n"
     )
 
 
