@@ -2,9 +2,9 @@
 English by its grammar.
 
 A person who pauses after "and", "my" or "um", or in the middle of a number, is going on; after a whole question or
-order they are most likely not. After a statement ("I lost my card") many are: its reason comes, or what they want. Of
-everything else nothing is known. Words cannot tell it all ("what time is it" may go on with "in London"), so what is
-said here only moves the silence that is waited for.
+order, or after what they say they want, they are most likely not. After a statement ("I lost my card") many are: its
+reason comes, or what they want. Of everything else nothing is known. Words cannot tell it all ("what time is it" may go
+on with "in London"), so what is said here only moves the silence that is waited for.
 """
 
 import re
@@ -39,7 +39,8 @@ _ENDS_ELLIPSIS = word_list(
 "I would like to", "why"."""
 _ANSWERS = frozenset(
     {
-        *("yes please", "no thanks", "thanks", "thank you", "no thank you", "please do", "not really", "i don't know"),
+        *("yes please", "no thanks", "thanks", "thank you", "no thank you", "please do", "not really"),
+        *("i don't know", "i do not know"),
         *("stop", "stop it", "stop that", "wait", "enough", "quiet", "be quiet", "cancel", "cancel that", "never mind"),
         *("go on", "go ahead", "continue", "say that again", "repeat that", "that's all", "that is all", "goodbye"),
     }
@@ -58,8 +59,18 @@ _BEGINS_REQUEST = _ASKS | word_list("""
     is are am was were do does did can could will would should shall may have has
     tell give show make play set turn open close call send read write find book order add remove remind translate
     count explain describe start stop stops begin repeat spell say sing let's please
+    wake call cancel change move check put pay take bring help look search switch lock unlock dim text email schedule
+    reserve
     """)
 """A question or an order."""
+_WANTS = tuple(
+    (who, *what)
+    for who in ("i", "we")
+    for what in (("want",), ("wanted",), ("need",), ("would", "like"), ("would", "love"), ("would", "rather"))
+) + tuple((who, what) for who in ("i'd", "we'd") for what in ("like", "love", "rather"))
+"""A statement that begins so says what is wanted, as a question or an order does."""
+_THANKS = (("thank", "you"), ("thanks",), ("please",))
+"""Who ends a sentence so has said it all."""
 _BEGINS_STATEMENT = word_list("""
     i i'm i'd i'll i've we we're we'd we'll we've you you're he he's she she's they they're it it's that that's there
     there's this these those
@@ -97,16 +108,16 @@ def completeness(text: str, locale: str = "en") -> Completeness:
     is_dictated = 2 <= digits < _LONG_NUMBER and not _QUESTION_END.search(text)
     if _hesitates(words, language) or is_dictated or _is_spelled(words):
         return Completeness.OPEN
-    if is_answer(words, locale):
-        return Completeness.COMPLETE
     sentence = words[lead(words) :] if language is _ENGLISH else words
+    if is_answer(words, locale) or is_answer(sentence, locale):
+        return Completeness.COMPLETE
     if is_punctuated:
         is_stated = language is _ENGLISH and _states(sentence) and not _QUESTION_END.search(text)
         return Completeness.STATED if is_stated else Completeness.COMPLETE
     if digits >= _LONG_NUMBER:
         return Completeness.UNKNOWN
     if language is _ENGLISH:
-        return _by_grammar(sentence)
+        return _by_grammar(sentence, is_asked="please" in words[: lead(words)])
     return Completeness.OPEN if words[-1] in language.goes_on else Completeness.UNKNOWN
 
 
@@ -155,8 +166,11 @@ def _is_spelled(words: Words) -> bool:
     return len(words) > 1 and all(len(word) == 1 and word.isascii() and word.isalpha() for word in words[-2:])
 
 
-def _by_grammar(words: Words) -> Completeness:
+def _by_grammar(words: Words, *, is_asked: bool) -> Completeness:
+    """`is_asked`: "please" stood before it."""
     last = words[-1]
+    if len(words) >= _ENOUGH_WORDS and any(words[-len(thanks) :] == thanks for thanks in _THANKS):
+        return Completeness.COMPLETE
     is_long = len(words) > 2 * _ENOUGH_WORDS
     if last in ("is", "are"):  # "what time is", but "I know what time it is"
         is_whole = len(words) > _ENOUGH_WORDS and words[-2] in _PRONOUNS
@@ -167,17 +181,25 @@ def _by_grammar(words: Words) -> Completeness:
         return Completeness.UNKNOWN if _may_end_with(last, words) else Completeness.OPEN
     if words[0] in _BEGINS_CLAUSE and len(words) < 2 * _ENOUGH_WORDS and words[0] != "when":
         return Completeness.OPEN
-    if len(words) >= _ENOUGH_WORDS and (words[0] in _BEGINS_REQUEST | _BEGINS_STATEMENT or is_long):
-        return _whole(words)
-    return Completeness.UNKNOWN
+    if len(words) < _ENOUGH_WORDS:
+        return Completeness.UNKNOWN
+    if is_asked:
+        return Completeness.COMPLETE
+    return _whole(words) if words[0] in _BEGINS_REQUEST | _BEGINS_STATEMENT or is_long else Completeness.UNKNOWN
 
 
 def _states(sentence: Words) -> bool:
-    return len(sentence) > _ENOUGH_WORDS and sentence[0] in _BEGINS_STATEMENT | _BEGINS_NOUN
+    is_long = len(sentence) > _ENOUGH_WORDS
+    return is_long and sentence[0] in _BEGINS_STATEMENT | _BEGINS_NOUN and not _wants(sentence)
 
 
 def _whole(sentence: Words) -> Completeness:
-    return Completeness.COMPLETE if sentence[0] in _BEGINS_REQUEST else Completeness.STATED
+    is_request = sentence[0] in _BEGINS_REQUEST or _wants(sentence)
+    return Completeness.COMPLETE if is_request else Completeness.STATED
+
+
+def _wants(sentence: Words) -> bool:
+    return any(sentence[: len(wants)] == wants for wants in _WANTS)
 
 
 def _may_end_with(last: str, words: Words) -> bool:

@@ -18,8 +18,8 @@ SENTENCE_WORDS = 3
 """While the user speaks, fewer words are taken for the beginning of more, unless people say just these alone."""
 
 KEPT_FOR_SILENCE = 2
-"""Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript. The last one
-waits for a silence that is longer than each in which the user was only pausing."""
+"""Of a turn's tries, so many are kept for the silence after it: its first moments, and its final transcript. The last
+one waits for a silence that is longer than each in which the user was only pausing."""
 
 
 class SpeculationSettings(NamedTuple):
