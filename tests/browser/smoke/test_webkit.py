@@ -33,7 +33,17 @@ class WebKit:
         return value
 
     def click(self, selector: str) -> None:
-        self.driver.find_element("css selector", selector).click()
+        """As soon as it can be: to the driver, nothing can be clicked before the window is drawn."""
+        from selenium.common.exceptions import ElementNotInteractableException
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        def clicked(driver: Any) -> bool:
+            element = driver.find_element("css selector", selector)
+            driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+            return True
+
+        WebDriverWait(self.driver, 20, ignored_exceptions=[ElementNotInteractableException]).until(clicked)
 
 
 @pytest.fixture(scope="session")
