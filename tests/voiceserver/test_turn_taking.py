@@ -138,6 +138,19 @@ def test_words_that_may_change_or_go_on_are_answered_at_the_first_short_silence(
     assert of(BeginSpeculation, book.hears(1100, 1000)) == [BeginSpeculation(1, 1, "good morning")]
 
 
+def test_the_silence_that_the_last_answer_waits_for_is_counted_on_behind_the_end_of_a_segment() -> None:
+    book = Playbook(SETTINGS._replace(speculation=SpeculationSettings(is_on=True, tries=2)))
+    book.starts(0)
+    book.partly(300, "good")
+    assert of(BeginSpeculation, book.hears(600, 400)) == [BeginSpeculation(1, 1, "good")]
+    book.hears(700, 400)  # a pause of 300 ms, and they go on
+    book.hears(760, 760)
+    book.partly(800, "good day")
+    assert of(BeginSpeculation, book.stops(1200, 1000)) == []
+    assert of(BeginSpeculation, book.hears(1300)) == []
+    assert of(BeginSpeculation, book.hears(1320)) == [BeginSpeculation(1, 2, "good day")]
+
+
 def test_what_is_anticipated_is_answered_before_it_is_said_and_given_when_it_was() -> None:
     callers = Callers(("what can you do", "tell me a joke"))
     right, wrong = Playbook(callers=callers), Playbook(callers=callers)
